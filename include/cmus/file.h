@@ -1,0 +1,71 @@
+/* Files: read within limits, written so that nobody ever sees half of one, and checked by SHA-256.
+ *
+ * A file is written under a temporary name in the same folder, flushed to the disk (fsync), and renamed; then the
+ * folder is flushed. A failure or a kill leaves the old file or none. Every write of the project goes through here.
+ */
+#ifndef CMUS_FILE_H
+#define CMUS_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cmus/status.h"
+
+/* Reads a whole file of at most `limit` bytes. *data is followed by a zero byte that *size does not count; free it with
+ * cmus_free(). NOT_FOUND, IO, LIMIT. */
+cmus_status cmus_file_read(const char *path, size_t limit, char **data, size_t *size);
+
+/* Writes a whole file in the way described above. IO. */
+cmus_status cmus_file_write(const char *path, const void *data, size_t size);
+
+/* The same in pieces. Errors are kept until commit, which reports the first one and removes the temporary file. */
+typedef struct cmus_file_writer cmus_file_writer;
+cmus_status cmus_file_writer_open(const char *path, cmus_file_writer **writer);
+void cmus_file_writer_add(cmus_file_writer *writer, const void *data, size_t size);
+void cmus_file_writer_print(cmus_file_writer *writer, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* A CSV field by RFC 4180: quoted if it holds a comma, a quote, a line break or a blank at an end. No separator. */
+void cmus_file_writer_csv(cmus_file_writer *writer, const char *text);
+/* Both free the writer. */
+cmus_status cmus_file_writer_commit(cmus_file_writer *writer);
+void cmus_file_writer_discard(cmus_file_writer *writer);
+
+/* Moves a finished file or folder that something else wrote (a plotter) to its name, with both fsyncs. IO. */
+cmus_status cmus_file_take_over(const char *temporary, const char *path);
+
+bool cmus_file_exists(const char *path);
+bool cmus_folder_exists(const char *path);
+
+/* Makes the folder and its parents; an existing one is fine. IO. */
+cmus_status cmus_folder_make(const char *path);
+
+/* Removes a folder and what is in it; one that is not there is fine. IO. */
+cmus_status cmus_folder_remove(const char *path);
+
+/* Flushes a folder's entries to the disk. IO. */
+cmus_status cmus_folder_sync(const char *path);
+
+/* Sorted names (natural order: 2 before 10) in a folder, without those that begin with a dot. Free the array by
+ * cmus_names_free(). IO, NOT_FOUND. */
+cmus_status cmus_folder_list(const char *path, char ***names, size_t *count);
+void cmus_names_free(char **names, size_t count);
+
+/* Compares texts as people sort file names: runs of digits by value, the rest by bytes. <0, 0, >0. */
+int cmus_compare_natural(const char *a, const char *b);
+
+/* "FOLDER/NAME"; free with cmus_free(). */
+char *cmus_path_join(const char *folder, const char *name);
+
+/* SHA-256 as 64 lower-case hexadecimal digits and a zero. */
+enum { CMUS_SHA256_TEXT = 65 };
+void cmus_sha256(const void *data, size_t size, char text[CMUS_SHA256_TEXT]);
+cmus_status cmus_sha256_file(const char *path, char text[CMUS_SHA256_TEXT]);
+
+/* Writes FOLDER/MANIFEST.sha256 for the named files, in the form of sha256sum. */
+cmus_status cmus_manifest_write(const char *folder, const char *const *names, size_t count);
+
+/* Re-reads the files in FOLDER/MANIFEST.sha256. CHECKSUM names the first file that differs or is missing. If there is no
+ * manifest: NOT_FOUND, for the caller to decide (files made by hand are accepted with a warning). */
+cmus_status cmus_manifest_check(const char *folder);
+
+#endif

@@ -1,0 +1,114 @@
+/* SHA-256 by OpenSSL's libcrypto, and manifests in the form of sha256sum (declared in file.h). */
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmus/file.h"
+#include "cmus/log.h"
+#include "cmus/memory.h"
+
+static const size_t MANIFEST_LIMIT = (size_t)64 << 20;
+
+static void to_text(const unsigned char *hash, char text[CMUS_SHA256_TEXT]) {
+    for (int i = 0; i < 32; i++)
+        snprintf(text + 2 * i, 3, "%02x", hash[i]);
+}
+
+static EVP_MD_CTX *begin_digest(void) {
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    if (!context || EVP_DigestInit_ex(context, EVP_sha256(), NULL) != 1)
+        cmus_fatal("libcrypto can't compute SHA-256");
+    return context;
+}
+
+static void end_digest(EVP_MD_CTX *context, char text[CMUS_SHA256_TEXT]) {
+    unsigned char hash[EVP_MAX_MD_SIZE];
+    unsigned length = 0;
+    if (EVP_DigestFinal_ex(context, hash, &length) != 1 || length != 32)
+        cmus_fatal("libcrypto can't compute SHA-256");
+    EVP_MD_CTX_free(context);
+    to_text(hash, text);
+}
+
+void cmus_sha256(const void *data, size_t size, char text[CMUS_SHA256_TEXT]) {
+    EVP_MD_CTX *context = begin_digest();
+    EVP_DigestUpdate(context, data, size);
+    end_digest(context, text);
+}
+
+cmus_status cmus_sha256_file(const char *path, char text[CMUS_SHA256_TEXT]) {
+    enum { PART = 1 << 20 };
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0)
+        return cmus_fail(errno == ENOENT ? CMUS_ERROR_NOT_FOUND : CMUS_ERROR_IO, "%s: %s", path, strerror(errno));
+    EVP_MD_CTX *context = begin_digest();
+    char *part = cmus_allocate_raw(PART, 1);
+    ssize_t got;
+    int error = 0;
+    while ((got = read(descriptor, part, PART)) != 0) {
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0) {
+            error = errno;
+            break;
+        }
+        EVP_DigestUpdate(context, part, (size_t)got);
+    }
+    close(descriptor);
+    cmus_free(part);
+    end_digest(context, text);
+    return error ? cmus_fail(CMUS_ERROR_IO, "%s: %s", path, strerror(error)) : CMUS_OK;
+}
+
+cmus_status cmus_manifest_write(const char *folder, const char *const *names, size_t count) {
+    char *path = cmus_path_join(folder, "MANIFEST.sha256");
+    cmus_file_writer *writer = NULL;
+    cmus_status status = cmus_file_writer_open(path, &writer);
+    for (size_t i = 0; i < count && status == CMUS_OK; i++) {
+        char *file = cmus_path_join(folder, names[i]), text[CMUS_SHA256_TEXT];
+        status = cmus_sha256_file(file, text);
+        cmus_free(file);
+        if (status == CMUS_OK)
+            cmus_file_writer_print(writer, "%s  %s\n", text, names[i]);
+    }
+    if (status == CMUS_OK)
+        status = cmus_file_writer_commit(writer);
+    else
+        cmus_file_writer_discard(writer);
+    cmus_free(path);
+    return status;
+}
+
+static cmus_status check_line(const char *folder, const char *manifest, char *line) {
+    size_t length = strlen(line);
+    if (length < 67 || strspn(line, "0123456789abcdef") != 64 || line[64] != ' ' || strstr(line + 66, ".."))
+        return cmus_fail(CMUS_ERROR_FORMAT, "%s: '%s' is not a line of sha256sum", manifest, line);
+    char *file = cmus_path_join(folder, line + 66), text[CMUS_SHA256_TEXT];
+    cmus_status status = cmus_sha256_file(file, text);
+    if (status == CMUS_ERROR_NOT_FOUND)
+        status = cmus_fail(CMUS_ERROR_CHECKSUM, "%s: missing, but listed in %s", file, manifest);
+    else if (status == CMUS_OK && memcmp(text, line, 64) != 0)
+        status = cmus_fail(CMUS_ERROR_CHECKSUM,
+                           "%s: the content differs from its checksum in %s; restore the file or make it again", file,
+                           manifest);
+    cmus_free(file);
+    return status;
+}
+
+cmus_status cmus_manifest_check(const char *folder) {
+    char *path = cmus_path_join(folder, "MANIFEST.sha256"), *text = NULL;
+    size_t size;
+    cmus_status status = cmus_file_read(path, MANIFEST_LIMIT, &text, &size);
+    if (status == CMUS_OK && (size == 0 || text[size - 1] != '\n'))
+        status = cmus_fail(CMUS_ERROR_FORMAT, "%s: empty or without a line end at its end", path);
+    char *rest = NULL;
+    for (char *line = status == CMUS_OK ? strtok_r(text, "\n", &rest) : NULL; line && status == CMUS_OK;
+         line = strtok_r(NULL, "\n", &rest))
+        status = check_line(folder, path, line);
+    cmus_free(text);
+    cmus_free(path);
+    return status;
+}

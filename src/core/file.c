@@ -1,0 +1,206 @@
+#include "cmus/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cmus/log.h"
+#include "cmus/memory.h"
+
+enum { BUFFER_SIZE = 1 << 16 };
+
+struct cmus_file_writer {
+    char *path, *temporary;
+    int descriptor;
+    int error; /* errno of the first failure */
+    size_t used;
+    char buffer[BUFFER_SIZE];
+};
+
+cmus_status cmus_file_read(const char *path, size_t limit, char **data, size_t *size) {
+    *data = NULL;
+    *size = 0;
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0)
+        return cmus_fail(errno == ENOENT ? CMUS_ERROR_NOT_FOUND : CMUS_ERROR_IO, "%s: %s", path, strerror(errno));
+    struct stat info;
+    if (fstat(descriptor, &info) != 0 || !S_ISREG(info.st_mode)) {
+        close(descriptor);
+        return cmus_fail(CMUS_ERROR_IO, "%s: not a regular file", path);
+    }
+    if ((uint64_t)info.st_size > limit) {
+        close(descriptor);
+        return cmus_fail(CMUS_ERROR_LIMIT, "%s: %lld bytes are more than the limit of %zu", path,
+                         (long long)info.st_size, limit);
+    }
+    size_t expected = (size_t)info.st_size, done = 0;
+    char *content = cmus_allocate_raw(expected + 1, 1);
+    while (done < expected) {
+        ssize_t got = read(descriptor, content + done, expected - done);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0) {
+            int error = got < 0 ? errno : EIO; /* shorter than it said: it changed while it was read */
+            close(descriptor);
+            cmus_free(content);
+            return cmus_fail(CMUS_ERROR_IO, "%s: %s", path, strerror(error));
+        }
+        done += (size_t)got;
+    }
+    close(descriptor);
+    content[expected] = 0;
+    *data = content;
+    *size = expected;
+    return CMUS_OK;
+}
+
+static void flush_buffer(cmus_file_writer *writer) {
+    size_t done = 0;
+    while (!writer->error && done < writer->used) {
+        ssize_t put = write(writer->descriptor, writer->buffer + done, writer->used - done);
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put <= 0)
+            writer->error = put < 0 ? errno : EIO;
+        else
+            done += (size_t)put;
+    }
+    writer->used = 0;
+}
+
+cmus_status cmus_file_writer_open(const char *path, cmus_file_writer **result) {
+    *result = NULL;
+    cmus_file_writer *writer = cmus_allocate(1, sizeof *writer);
+    writer->path = cmus_copy_string(path);
+    writer->temporary = cmus_format_string("%s.%ld.tmp", path, (long)getpid());
+    unlink(writer->temporary); /* left by a killed process that had this id */
+    writer->descriptor = open(writer->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (writer->descriptor < 0) {
+        cmus_status status = cmus_fail(CMUS_ERROR_IO, "can't write %s: %s", path, strerror(errno));
+        cmus_free(writer->path);
+        cmus_free(writer->temporary);
+        cmus_free(writer);
+        return status;
+    }
+    *result = writer;
+    return CMUS_OK;
+}
+
+void cmus_file_writer_add(cmus_file_writer *writer, const void *data, size_t size) {
+    const char *from = data;
+    while (size > 0) {
+        size_t room = BUFFER_SIZE - writer->used, part = size < room ? size : room;
+        memcpy(writer->buffer + writer->used, from, part);
+        writer->used += part;
+        from += part;
+        size -= part;
+        if (writer->used == BUFFER_SIZE)
+            flush_buffer(writer);
+    }
+}
+
+void cmus_file_writer_print(cmus_file_writer *writer, const char *format, ...) {
+    char text[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    if (length < 0 || (size_t)length >= sizeof text) {
+        char *large = cmus_allocate_raw((size_t)length + 1, 1);
+        va_start(arguments, format);
+        vsnprintf(large, (size_t)length + 1, format, arguments);
+        va_end(arguments);
+        cmus_file_writer_add(writer, large, (size_t)length);
+        cmus_free(large);
+        return;
+    }
+    cmus_file_writer_add(writer, text, (size_t)length);
+}
+
+void cmus_file_writer_csv(cmus_file_writer *writer, const char *text) {
+    size_t length = strlen(text);
+    bool quote = strpbrk(text, ",\"\r\n") || (length && (text[0] == ' ' || text[length - 1] == ' '));
+    if (!quote) {
+        cmus_file_writer_add(writer, text, length);
+        return;
+    }
+    cmus_file_writer_add(writer, "\"", 1);
+    for (const char *c = text; *c; c++)
+        cmus_file_writer_add(writer, *c == '"' ? "\"\"" : c, *c == '"' ? 2 : 1);
+    cmus_file_writer_add(writer, "\"", 1);
+}
+
+static char *folder_of(const char *path) {
+    const char *slash = strrchr(path, '/');
+    if (!slash)
+        return cmus_copy_string(".");
+    if (slash == path)
+        return cmus_copy_string("/");
+    return cmus_format_string("%.*s", (int)(slash - path), path);
+}
+
+static void free_writer(cmus_file_writer *writer) {
+    cmus_free(writer->path);
+    cmus_free(writer->temporary);
+    cmus_free(writer);
+}
+
+static cmus_status rename_and_sync(const char *temporary, const char *path) {
+    if (rename(temporary, path) != 0)
+        return cmus_fail(CMUS_ERROR_IO, "can't write %s: %s", path, strerror(errno));
+    char *folder = folder_of(path);
+    cmus_status status = cmus_folder_sync(folder);
+    cmus_free(folder);
+    return status;
+}
+
+cmus_status cmus_file_writer_commit(cmus_file_writer *writer) {
+    flush_buffer(writer);
+    if (!writer->error && fsync(writer->descriptor) != 0)
+        writer->error = errno;
+    if (close(writer->descriptor) != 0 && !writer->error)
+        writer->error = errno;
+    cmus_status status = CMUS_OK;
+    if (writer->error) {
+        status = cmus_fail(CMUS_ERROR_IO, "can't write %s: %s", writer->path, strerror(writer->error));
+        unlink(writer->temporary);
+    } else {
+        status = rename_and_sync(writer->temporary, writer->path);
+        if (status != CMUS_OK)
+            unlink(writer->temporary);
+    }
+    free_writer(writer);
+    return status;
+}
+
+void cmus_file_writer_discard(cmus_file_writer *writer) {
+    if (!writer)
+        return;
+    close(writer->descriptor);
+    unlink(writer->temporary);
+    free_writer(writer);
+}
+
+cmus_status cmus_file_write(const char *path, const void *data, size_t size) {
+    cmus_file_writer *writer;
+    CMUS_TRY(cmus_file_writer_open(path, &writer));
+    cmus_file_writer_add(writer, data, size);
+    return cmus_file_writer_commit(writer);
+}
+
+cmus_status cmus_file_take_over(const char *temporary, const char *path) {
+    int descriptor = open(temporary, O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0 || fsync(descriptor) != 0) {
+        int error = errno;
+        if (descriptor >= 0)
+            close(descriptor);
+        return cmus_fail(CMUS_ERROR_IO, "can't write %s: %s", path, strerror(error));
+    }
+    close(descriptor);
+    return rename_and_sync(temporary, path);
+}
