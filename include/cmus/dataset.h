@@ -1,0 +1,47 @@
+/* A packed data set: the shards that cmus-pack wrote, and dataset.json, which owns the classes and their order.
+ *
+ * Shard (HDF5): /om, /im uint8 [n,S,S,3]; /tem uint8 [sum of bags,S,S,C], C = 1 if all are gray, else 3; /tem_offset int64
+ * [n+1]; /label int32 [n]; /case_id, /patient_id: UTF-8 strings [n]; /source: strings, one line "SHA-256  relative file
+ * name" an image (om, im, then tem of case 0, ...). Chunk = one image, Fletcher-32. Attributes: format_version, classes,
+ * image_size, tool_version. Not collective; one data set may be used by one thread at a time.
+ */
+#ifndef CMUS_DATASET_H
+#define CMUS_DATASET_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cmus/status.h"
+
+typedef struct cmus_dataset cmus_dataset;
+
+/* What is known of a case without reading its images. */
+typedef struct cmus_case_info {
+    const char *case_id, *patient_id; /* owned by the data set */
+    int label;
+    int tem_count; /* all TEM images of the case, without max_tem */
+} cmus_case_info;
+
+/* Opens FOLDER/dataset.json and its shards and reads all but the images. Checks sizes, counts, labels, versions;
+ * verifies dataset.json against FOLDER/MANIFEST.sha256 if there is one. Checksums of images are checked as they are read.
+ * NOT_FOUND, FORMAT, CHECKSUM, LIMIT. */
+cmus_status cmus_dataset_open(const char *folder, cmus_dataset **dataset);
+void cmus_dataset_close(cmus_dataset *dataset);
+
+int cmus_dataset_image_size(const cmus_dataset *dataset);
+int cmus_dataset_class_count(const cmus_dataset *dataset);
+const char *cmus_dataset_class_name(const cmus_dataset *dataset, int label);
+int cmus_dataset_case_count(const cmus_dataset *dataset);
+/* `index` from 0, in the order of the shards. */
+cmus_case_info cmus_dataset_case(const cmus_dataset *dataset, int index);
+/* The case of that id, or -1. */
+int cmus_dataset_find(const cmus_dataset *dataset, const char *case_id);
+/* SHA-256 of dataset.json, which holds those of all shards: names the data set in run.json. */
+const char *cmus_dataset_hash(const cmus_dataset *dataset);
+
+/* Reads the images of a case as RGB bytes [S][S][3]; gray is repeated. om, im: one image; tem: the first
+ * min(tem_count, max_tem) images (max_tem 0: all). The buffers are the caller's. FORMAT or CHECKSUM (a Fletcher-32 that
+ * does not hold) names shard and case. */
+cmus_status cmus_dataset_read(cmus_dataset *dataset, int index, int max_tem, uint8_t *om, uint8_t *im, uint8_t *tem);
+
+#endif

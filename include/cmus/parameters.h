@@ -1,0 +1,49 @@
+/* The table of a network's parameter tensors, all of which lie in one flat buffer.
+ *
+ * Names and layouts are PyTorch's (linear weight [out, in], convolution [out, in, kh, kw]), so that Adam, gradient
+ * buckets, checkpoints and export are loops over this table. The same offsets hold for weights, gradients and moments.
+ */
+#ifndef CMUS_PARAMETERS_H
+#define CMUS_PARAMETERS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { CMUS_TENSOR_NAME = 96, CMUS_TENSOR_DIMENSIONS = 4 };
+
+/* How a tensor is filled when no weights are given. */
+typedef enum cmus_initial {
+    CMUS_INITIAL_ZERO,
+    CMUS_INITIAL_ONE,
+    CMUS_INITIAL_NORMAL, /* mean 0, standard deviation 0.02: torchvision's trunc_normal_(std=0.02) */
+    CMUS_INITIAL_UNIFORM /* +- sqrt(1 / fan_in): torch.nn.Linear.reset_parameters, torch.nn.Conv2d.reset_parameters */
+} cmus_initial;
+
+typedef struct cmus_tensor {
+    char name[CMUS_TENSOR_NAME];
+    int dimensions;
+    int shape[CMUS_TENSOR_DIMENSIONS];
+    size_t offset, size; /* in floats from the beginning of the flat buffer */
+    cmus_initial initial;
+    int fan_in; /* for CMUS_INITIAL_UNIFORM */
+} cmus_tensor;
+
+typedef struct cmus_parameters {
+    cmus_tensor *tensors;
+    size_t count, capacity;
+    size_t size; /* floats in the flat buffer: the sum of the sizes, without gaps */
+} cmus_parameters;
+
+/* Appends a tensor and returns its offset. Fatal if the name is taken or too long: only the program names tensors. */
+size_t cmus_parameters_add(cmus_parameters *parameters, cmus_initial initial, int fan_in, int dimensions,
+                           const int *shape, const char *format, ...) __attribute__((format(printf, 6, 7)));
+
+/* The tensor of that name, or NULL. */
+const cmus_tensor *cmus_parameters_find(const cmus_parameters *parameters, const char *name);
+
+/* Fills `weights` [size] by each tensor's rule; element i of a tensor depends on (seed, name, i) only. */
+void cmus_parameters_initialize(const cmus_parameters *parameters, uint64_t seed, float *weights);
+
+void cmus_parameters_free(cmus_parameters *parameters);
+
+#endif

@@ -1,0 +1,1 @@
+cmus_unit_test(test_core cmus_core)
