@@ -68,4 +68,7 @@ cmus_status cmus_manifest_write(const char *folder, const char *const *names, si
  * manifest: NOT_FOUND, for the caller to decide (files made by hand are accepted with a warning). */
 cmus_status cmus_manifest_check(const char *folder);
 
+/* The same for one of the files, which the manifest must list: CHECKSUM if it does not. */
+cmus_status cmus_manifest_check_file(const char *folder, const char *name);
+
 #endif

@@ -98,17 +98,33 @@ static cmus_status check_line(const char *folder, const char *manifest, char *li
     return status;
 }
 
-cmus_status cmus_manifest_check(const char *folder) {
+/* Checks the lines of the manifest: all of them, or only that of the file `only`, which must be there. */
+static cmus_status check_lines(const char *folder, const char *only) {
     char *path = cmus_path_join(folder, "MANIFEST.sha256"), *text = NULL;
     size_t size;
     cmus_status status = cmus_file_read(path, MANIFEST_LIMIT, &text, &size);
     if (status == CMUS_OK && (size == 0 || text[size - 1] != '\n'))
         status = cmus_fail(CMUS_ERROR_FORMAT, "%s: empty or without a line end at its end", path);
     char *rest = NULL;
+    bool found = false;
     for (char *line = status == CMUS_OK ? strtok_r(text, "\n", &rest) : NULL; line && status == CMUS_OK;
-         line = strtok_r(NULL, "\n", &rest))
+         line = strtok_r(NULL, "\n", &rest)) {
+        if (only && (strlen(line) < 67 || strcmp(line + 66, only) != 0))
+            continue;
         status = check_line(folder, path, line);
+        found = true;
+    }
+    if (status == CMUS_OK && only && !found)
+        status = cmus_fail(CMUS_ERROR_CHECKSUM, "%s: has no line for %s", path, only);
     cmus_free(text);
     cmus_free(path);
     return status;
+}
+
+cmus_status cmus_manifest_check(const char *folder) {
+    return check_lines(folder, NULL);
+}
+
+cmus_status cmus_manifest_check_file(const char *folder, const char *name) {
+    return check_lines(folder, name);
 }

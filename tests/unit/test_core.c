@@ -84,6 +84,9 @@ static void manifest_finds_changes(void) {
     cmus_file_write("manifest_scratch/two", "3", 1);
     CU_ASSERT_EQUAL(cmus_manifest_check("manifest_scratch"), CMUS_ERROR_CHECKSUM);
     CU_ASSERT_PTR_NOT_NULL(strstr(cmus_last_error(), "manifest_scratch/two"));
+    CU_ASSERT_EQUAL(cmus_manifest_check_file("manifest_scratch", "two"), CMUS_ERROR_CHECKSUM);
+    CU_ASSERT_EQUAL(cmus_manifest_check_file("manifest_scratch", "one"), CMUS_OK);
+    CU_ASSERT_EQUAL(cmus_manifest_check_file("manifest_scratch", "three"), CMUS_ERROR_CHECKSUM);
     unlink("manifest_scratch/two");
     CU_ASSERT_EQUAL(cmus_manifest_check("manifest_scratch"), CMUS_ERROR_CHECKSUM);
     cmus_folder_remove("manifest_scratch");

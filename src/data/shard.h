@@ -1,0 +1,36 @@
+/* One shard file, read: all but the images at once, images on demand. Internal to the data layer. */
+#ifndef CMUS_SHARD_H
+#define CMUS_SHARD_H
+
+#include <hdf5.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cmus/dataset_index.h"
+
+typedef struct cmus_shard {
+    char *path;
+    int cases, image_size, tem_channels;
+    int64_t *tem_offset;        /* [cases + 1] */
+    int32_t *label;             /* [cases] */
+    char *case_id, *patient_id; /* [cases] texts, each in its own width */
+    size_t case_width, patient_width;
+    bool keep_open;
+    hid_t file; /* H5I_INVALID_HID while closed */
+} cmus_shard;
+
+/* Opens FOLDER/entry->file and reads and checks all but the images. Free it by shard_free(), also after a failure. */
+cmus_status cmus_shard_load(const char *folder, const cmus_dataset_index *index, const cmus_shard_entry *entry,
+                            bool keep_open, cmus_shard *shard);
+void cmus_shard_free(cmus_shard *shard);
+
+const char *cmus_shard_case_id(const cmus_shard *shard, int index);
+const char *cmus_shard_patient_id(const cmus_shard *shard, int index);
+
+/* Reads images [count][S][S][C] from number `first` of the named dataset ("om", "im", "tem"). */
+cmus_status cmus_shard_images(cmus_shard *shard, const char *name, int64_t first, int64_t count, uint8_t *images);
+
+/* Closes the file if it is not kept open. */
+void cmus_shard_rest(cmus_shard *shard);
+
+#endif
