@@ -1,9 +1,10 @@
 /* CMUS-Net: three encoders, the TEM bag's instance weights, cross-modal attention, four heads, the weighted loss.
  *
  * One call computes the gradients of any number of cases (cmus_net_gradients) or their outputs only (cmus_net_outputs).
- * A network holds weights and gradients in one flat buffer each (parameters.h). It knows nothing of ranks, files or random
- * numbers: what was drawn (stochastic depth, dropout) comes in with each case. None of these functions is collective.
- * All formulas: Long et al., arXiv 2512.15171, with the rules that this project documents in src/model/README.md.
+ * A network holds weights and gradients in one flat buffer each (parameters.h). It knows nothing of ranks, files or
+ * random numbers: what was drawn (stochastic depth, dropout) comes in with each case. None of these functions is
+ * collective. All formulas: Long et al., arXiv 2512.15171, with the rules that this project documents in
+ * src/model/README.md.
  */
 #ifndef CMUS_CMUSNET_H
 #define CMUS_CMUSNET_H
@@ -74,10 +75,10 @@ typedef struct cmus_case_result {
     double total_loss;                                  /* weighted sum of the four */
     bool dead[CMUS_HEADS];                              /* ReLU made all logits of the head 0: it has no gradient */
     int centre;                                         /* the TEM image with the smallest sum of distances */
-    double mean_distance;                               /* over all pairs, of maps scaled to [0, 1]; 0 for bags of 1 or 2 */
-    float *tem_weight;   /* [tem_count], may be NULL */
-    float *tem_distance; /* [tem_count]: distance from the centre; may be NULL */
-    bool *tem_kept;      /* [tem_count], may be NULL */
+    double mean_distance; /* over all pairs, of maps scaled to [0, 1]; 0 for bags of 1 or 2 */
+    float *tem_weight;    /* [tem_count], may be NULL */
+    float *tem_distance;  /* [tem_count]: distance from the centre; may be NULL */
+    bool *tem_kept;       /* [tem_count], may be NULL */
 } cmus_case_result;
 
 typedef struct cmus_net cmus_net;

@@ -10,14 +10,14 @@
 typedef struct cmus_csv {
     char *path;
     size_t columns, rows;
-    char **header;    /* [columns] */
-    char **cells;     /* [rows][columns] */
-    size_t *lines;    /* [rows]: line of the file on which the row begins, from 1 */
-    char *text;       /* what the pointers point into */
+    char **header; /* [columns] */
+    char **cells;  /* [rows][columns] */
+    size_t *lines; /* [rows]: line of the file on which the row begins, from 1 */
+    char *text;    /* what the pointers point into */
 } cmus_csv;
 
-/* Reads a table of at most `limit` bytes. A row with another number of fields than the header, an open quote, a zero byte
- * or a last line without its line end is FORMAT with file and line. The caller frees it by cmus_csv_free(). */
+/* Reads a table of at most `limit` bytes. A row with another number of fields than the header, an open quote, a zero
+ * byte or a last line without its line end is FORMAT with file and line. The caller frees it by cmus_csv_free(). */
 cmus_status cmus_csv_read(const char *path, size_t limit, cmus_csv *table);
 void cmus_csv_free(cmus_csv *table);
 

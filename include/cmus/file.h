@@ -64,8 +64,8 @@ cmus_status cmus_sha256_file(const char *path, char text[CMUS_SHA256_TEXT]);
 /* Writes FOLDER/MANIFEST.sha256 for the named files, in the form of sha256sum. */
 cmus_status cmus_manifest_write(const char *folder, const char *const *names, size_t count);
 
-/* Re-reads the files in FOLDER/MANIFEST.sha256. CHECKSUM names the first file that differs or is missing. If there is no
- * manifest: NOT_FOUND, for the caller to decide (files made by hand are accepted with a warning). */
+/* Re-reads the files in FOLDER/MANIFEST.sha256. CHECKSUM names the first file that differs or is missing. If there is
+ * no manifest: NOT_FOUND, for the caller to decide (files made by hand are accepted with a warning). */
 cmus_status cmus_manifest_check(const char *folder);
 
 /* The same for one of the files, which the manifest must list: CHECKSUM if it does not. */

@@ -7,8 +7,8 @@
 
 #include <stddef.h>
 
-/* count * size zeroed bytes, 64-byte aligned; never NULL, also for 0 bytes. Overflow and exhaustion are fatal. Free with
- * cmus_free(). */
+/* count * size zeroed bytes, 64-byte aligned; never NULL, also for 0 bytes. Overflow and exhaustion are fatal. Free
+ * with cmus_free(). */
 void *cmus_allocate(size_t count, size_t size);
 
 /* Like cmus_allocate() without the zeroes, for large buffers that are written before they are read. */

@@ -68,8 +68,7 @@ static cmus_status parse_rows(parser *p, cmus_csv *table) {
     p->line++;
     while (p->at < p->end) {
         size_t began = p->line, found = 0;
-        table->cells =
-            cmus_grow(table->cells, &cell_capacity, (table->rows + 1) * table->columns, sizeof(char *));
+        table->cells = cmus_grow(table->cells, &cell_capacity, (table->rows + 1) * table->columns, sizeof(char *));
         table->lines = cmus_grow(table->lines, &line_capacity, table->rows + 1, sizeof(size_t));
         do {
             char *field;

@@ -132,9 +132,9 @@ static void names_sort_naturally(void) {
 
 int main(void) {
     static const unit_test tests[] = {
-        {"fail keeps the message", fail_keeps_message},   {"random numbers are keyed", random_is_keyed},
-        {"files are written whole", files_are_whole},     {"manifest finds changes", manifest_finds_changes},
-        {"CSV by RFC 4180", csv_follows_rfc4180},         {"natural order", names_sort_naturally},
+        {"fail keeps the message", fail_keeps_message}, {"random numbers are keyed", random_is_keyed},
+        {"files are written whole", files_are_whole},   {"manifest finds changes", manifest_finds_changes},
+        {"CSV by RFC 4180", csv_follows_rfc4180},       {"natural order", names_sort_naturally},
     };
     return unit_main("core", tests, sizeof tests / sizeof tests[0]);
 }

@@ -1,0 +1,65 @@
+/* The table of kernels that are compiled once a processor family and picked at run time.
+ *
+ * A kernel works on one thread's share; the callers in src/math divide the work. The sources in this folder are
+ * compiled with the flags of each family; only the name of the table differs (CMUS_KERNEL_TABLE).
+ */
+#ifndef CMUS_KERNELS_H
+#define CMUS_KERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cmus/adam.h"
+#include "cmus/window_attention.h"
+
+enum { CMUS_SCORE_STRIDE = 64 }; /* 49 scores of a row, padded */
+
+/* One head of one image: all its windows. */
+typedef struct cmus_head_task {
+    const float *qkv;      /* the image's rows, offset to the head's q */
+    const float *qkv_bias; /* offset to the head's q */
+    const float *bias;     /* [49][CMUS_SCORE_STRIDE] of the head; padding columns hold -infinity */
+    const cmus_windows *windows;
+    int channels, head_channels;
+    float *out;         /* forward: the image's rows, offset to the head's channels */
+    const float *d_out; /* backward: the same for the gradient */
+    float *d_qkv;       /* the image's rows, offset to the head's q */
+    float *d_padded;    /* [3][head_channels], += */
+    float *d_bias;      /* [49][CMUS_SCORE_STRIDE], += */
+    float *scratch;     /* cmus_head_scratch(head_channels) floats, 64-byte aligned */
+} cmus_head_task;
+
+/* Head channels padded to whole vectors. */
+static inline int cmus_padded_channels(int head_channels) {
+    return (head_channels + 15) / 16 * 16;
+}
+
+static inline size_t cmus_head_scratch(int head_channels) {
+    size_t padded = (size_t)cmus_padded_channels(head_channels);
+    return 8 * CMUS_SCORE_STRIDE * padded + 4 * CMUS_SCORE_STRIDE * CMUS_SCORE_STRIDE;
+}
+
+typedef struct cmus_kernels {
+    const char *name;
+    void (*layernorm_forward)(float *out, const float *in, const float *gamma, const float *beta, int channels);
+    /* One row; d_gamma and d_beta [channels] of the caller's share. */
+    void (*layernorm_backward)(float *d_in, float *d_gamma, float *d_beta, const float *d_out, const float *in,
+                               const float *gamma, int channels);
+    void (*gelu_forward)(float *out, const float *in, size_t count);
+    void (*gelu_backward)(float *out, float *gradient, const float *in, size_t count);
+    /* out = in + factor * branch */
+    void (*add_scaled)(float *out, const float *in, const float *branch, float factor, size_t count);
+    /* out = factor * in */
+    void (*scale)(float *out, const float *in, float factor, size_t count);
+    void (*head_forward)(const cmus_head_task *task);
+    void (*head_backward)(const cmus_head_task *task);
+    void (*adam)(const cmus_adam *adam, double correction1, double correction2, size_t count, float *weights,
+                 const float *gradient, float *first, float *second, float *second_max);
+} cmus_kernels;
+
+/* The table picked for this processor, or named by the environment variable CMUS_KERNELS. Never NULL. */
+const cmus_kernels *cmus_kernels_pick(void);
+/* The named table, or NULL if this build or this processor does not have it. */
+const cmus_kernels *cmus_kernels_named(const char *name);
+
+#endif

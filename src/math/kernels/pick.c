@@ -1,0 +1,55 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmus/gemm.h"
+#include "cmus/log.h"
+#include "kernels.h"
+
+extern const cmus_kernels cmus_kernels_generic;
+#ifdef CMUS_X86
+extern const cmus_kernels cmus_kernels_avx2, cmus_kernels_avx512;
+#endif
+
+const cmus_kernels *cmus_kernels_named(const char *name) {
+#ifdef CMUS_X86
+    __builtin_cpu_init();
+    if (strcmp(name, "avx512") == 0 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
+        return &cmus_kernels_avx512;
+    if (strcmp(name, "avx2") == 0 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+        return &cmus_kernels_avx2;
+#endif
+    return strcmp(name, "generic") == 0 ? &cmus_kernels_generic : NULL;
+}
+
+static const cmus_kernels *choose(void) {
+    const char *wanted = getenv("CMUS_KERNELS");
+    if (wanted && *wanted) {
+        const cmus_kernels *named = cmus_kernels_named(wanted);
+        if (!named)
+            cmus_fatal("CMUS_KERNELS=%s: not in this build or not for this processor; use avx512, avx2 or generic",
+                       wanted);
+        return named;
+    }
+    static const char *const best_first[] = {"avx512", "avx2"};
+    for (size_t i = 0; i < sizeof best_first / sizeof best_first[0]; i++) {
+        const cmus_kernels *found = cmus_kernels_named(best_first[i]);
+        if (found)
+            return found;
+    }
+    return &cmus_kernels_generic;
+}
+
+const cmus_kernels *cmus_kernels_pick(void) {
+    static const cmus_kernels *picked; /* every thread would write the same value */
+    const cmus_kernels *kernels = __atomic_load_n(&picked, __ATOMIC_ACQUIRE);
+    if (!kernels) {
+        kernels = choose();
+        __atomic_store_n(&picked, kernels, __ATOMIC_RELEASE);
+    }
+    return kernels;
+}
+
+const char *cmus_kernels_description(void) {
+    return cmus_kernels_pick()->name;
+}

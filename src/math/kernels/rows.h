@@ -1,0 +1,106 @@
+/* LayerNorm, GELU, residual and Adam kernels: loops that the compiler vectorises for each processor family. */
+#ifndef CMUS_KERNEL_ROWS_H
+#define CMUS_KERNEL_ROWS_H
+
+#include <math.h>
+
+#include "kernels.h"
+#include "vector_math.h"
+
+static const float LAYERNORM_EPSILON = 1e-5f;
+
+static inline void row_statistics(const float *in, int channels, float *mean, float *inverse) {
+    float sum = 0, squares = 0;
+#pragma omp simd reduction(+ : sum)
+    for (int c = 0; c < channels; c++)
+        sum += in[c];
+    float m = sum / (float)channels;
+#pragma omp simd reduction(+ : squares)
+    for (int c = 0; c < channels; c++)
+        squares += (in[c] - m) * (in[c] - m);
+    *mean = m;
+    *inverse = 1.0f / sqrtf(squares / (float)channels + LAYERNORM_EPSILON);
+}
+
+static void layernorm_forward(float *restrict out, const float *restrict in, const float *restrict gamma,
+                              const float *restrict beta, int channels) {
+    float mean, inverse;
+    row_statistics(in, channels, &mean, &inverse);
+#pragma omp simd
+    for (int c = 0; c < channels; c++)
+        out[c] = (in[c] - mean) * inverse * gamma[c] + beta[c];
+}
+
+static void layernorm_backward(float *restrict d_in, float *restrict d_gamma, float *restrict d_beta,
+                               const float *restrict d_out, const float *restrict in, const float *restrict gamma,
+                               int channels) {
+    float mean, inverse, sum = 0, product = 0;
+    row_statistics(in, channels, &mean, &inverse);
+#pragma omp simd reduction(+ : sum, product)
+    for (int c = 0; c < channels; c++) {
+        float normal = (in[c] - mean) * inverse, scaled = d_out[c] * gamma[c];
+        sum += scaled;
+        product += scaled * normal;
+        d_gamma[c] += d_out[c] * normal;
+        d_beta[c] += d_out[c];
+    }
+    sum /= (float)channels;
+    product /= (float)channels;
+#pragma omp simd
+    for (int c = 0; c < channels; c++) {
+        float normal = (in[c] - mean) * inverse;
+        d_in[c] += inverse * (d_out[c] * gamma[c] - sum - normal * product);
+    }
+}
+
+static void gelu_forward(float *restrict out, const float *restrict in, size_t count) {
+    const float root_half = 0.70710678118654752f;
+#pragma omp simd
+    for (size_t i = 0; i < count; i++)
+        out[i] = 0.5f * in[i] * (1.0f + vector_erf(in[i] * root_half));
+}
+
+static void gelu_backward(float *restrict out, float *restrict gradient, const float *restrict in, size_t count) {
+    const float root_half = 0.70710678118654752f, density = 0.39894228040143268f; /* 1 / sqrt(2 pi) */
+#pragma omp simd
+    for (size_t i = 0; i < count; i++) {
+        float x = in[i], cumulative = 0.5f * (1.0f + vector_erf(x * root_half));
+        out[i] = x * cumulative;
+        gradient[i] *= cumulative + x * density * vector_exp(-0.5f * x * x);
+    }
+}
+
+static void add_scaled(float *restrict out, const float *restrict in, const float *restrict branch, float factor,
+                       size_t count) {
+#pragma omp simd
+    for (size_t i = 0; i < count; i++)
+        out[i] = in[i] + factor * branch[i];
+}
+
+static void scale(float *restrict out, const float *restrict in, float factor, size_t count) {
+#pragma omp simd
+    for (size_t i = 0; i < count; i++)
+        out[i] = factor * in[i];
+}
+
+static void adam_kernel(const cmus_adam *adam, double correction1, double correction2, size_t count,
+                        float *restrict weights, const float *restrict gradient, float *restrict first,
+                        float *restrict second, float *restrict second_max) {
+    const float beta1 = (float)adam->beta1, beta2 = (float)adam->beta2;
+    const float rest1 = (float)(1.0 - adam->beta1), rest2 = (float)(1.0 - adam->beta2);
+    const float decay = (float)adam->weight_decay, epsilon = (float)adam->epsilon;
+    const float step = (float)(adam->lr / correction1), root = (float)(1.0 / sqrt(correction2));
+#pragma omp simd
+    for (size_t i = 0; i < count; i++) {
+        float g = gradient[i] + decay * weights[i];
+        float m = beta1 * first[i] + rest1 * g;
+        float v = beta2 * second[i] + rest2 * g * g;
+        float highest = v > second_max[i] ? v : second_max[i];
+        first[i] = m;
+        second[i] = v;
+        second_max[i] = highest;
+        weights[i] -= step * m / (sqrtf(highest) * root + epsilon);
+    }
+}
+
+#endif

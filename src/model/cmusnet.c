@@ -1,0 +1,125 @@
+/* The network as a whole: its parts, its buffers, and how cases are grouped to fit into the memory. */
+#include "cmus/cmusnet.h"
+
+#include "cmus/log.h"
+#include "cmus/memory.h"
+#include "net_internal.h"
+
+static const char *const encoder_names[CMUS_MODALITIES] = {"TEM_encoder", "OM_encoder", "IM_encoder"};
+
+/* Beside the network: libraries, MPI, buffers of files. */
+static const double RESERVE_BYTES = 256.0 * 1024 * 1024;
+enum { MOMENTS = 3 /* Adam with amsgrad */, MOST_IMAGES = 4096 };
+
+/* Bytes that one image in flight needs: its tape, its share of the scratch, its pixels and its maps. */
+static double image_bytes(const cmus_net *net) {
+    const cmus_swin *swin = net->encoders[0];
+    double pixels = 3.0 * net->config.image_size * net->config.image_size * sizeof(float);
+    double maps = 8.0 * cmus_swin_tokens(swin) * cmus_swin_channels(swin) * sizeof(float);
+    return (double)cmus_swin_tape_bytes(swin, 1, net->gradient != NULL) + (double)cmus_swin_scratch_bytes(swin, 1) +
+           pixels + maps;
+}
+
+static cmus_status plan_memory(cmus_net *net, bool training) {
+    double fixed = RESERVE_BYTES + (double)net->parameters.size * sizeof(float) * (training ? 2 + MOMENTS : 1);
+    double each = image_bytes(net), room = net->config.memory_bytes - fixed;
+    if (room < each)
+        return cmus_fail(CMUS_ERROR_CONFIG,
+                         "memory_gib: %.2f GiB are too little; this network needs at least %.2f GiB for one image",
+                         net->config.memory_bytes / 0x1p30, (fixed + each) / 0x1p30);
+    net->images_at_once = room / each < MOST_IMAGES ? (int)(room / each) : MOST_IMAGES;
+    return CMUS_OK;
+}
+
+cmus_status cmus_net_create(const cmus_net_config *config, bool training, cmus_net **result) {
+    *result = NULL;
+    CMUS_TRY(cmus_net_config_check(config));
+    cmus_net *net = cmus_allocate(1, sizeof *net);
+    net->config = *config;
+    cmus_swin_config swin = {.embed_dim = config->embed_dim, .image_size = config->image_size};
+    for (int s = 0; s < CMUS_STAGES; s++) {
+        swin.depths[s] = config->depths[s];
+        swin.heads[s] = config->heads[s];
+    }
+    for (int m = 0; m < CMUS_MODALITIES; m++)
+        net->encoders[m] = cmus_swin_create(&swin, &net->parameters, encoder_names[m]);
+    int channels = cmus_swin_channels(net->encoders[0]);
+    net->attention =
+        cmus_cross_attention_create(&net->parameters, "CrossAttn", cmus_swin_tokens(net->encoders[0]), channels,
+                                    config->attention_heads, config->attention == CMUS_ATTENTION_MULTIHEAD);
+    net->heads = cmus_heads_create(&net->parameters, config, channels);
+    cmus_status status = plan_memory(net, training);
+    if (status != CMUS_OK) {
+        cmus_net_free(net);
+        return status;
+    }
+    net->weights = cmus_allocate(net->parameters.size, sizeof *net->weights);
+    if (training)
+        net->gradient = cmus_allocate(net->parameters.size, sizeof *net->gradient);
+    *result = net;
+    return CMUS_OK;
+}
+
+void cmus_net_free(cmus_net *net) {
+    if (!net)
+        return;
+    for (int m = 0; m < CMUS_MODALITIES; m++)
+        cmus_swin_free(net->encoders[m]);
+    cmus_arena_free(&net->tapes);
+    cmus_arena_free(&net->scratch);
+    cmus_free(net->weights);
+    cmus_free(net->gradient);
+    cmus_parameters_free(&net->parameters);
+    cmus_free(net);
+}
+
+const cmus_net_config *cmus_net_configuration(const cmus_net *net) {
+    return &net->config;
+}
+
+const cmus_parameters *cmus_net_parameters(const cmus_net *net) {
+    return &net->parameters;
+}
+
+float *cmus_net_weights(cmus_net *net) {
+    return net->weights;
+}
+
+float *cmus_net_gradient(cmus_net *net) {
+    return net->gradient;
+}
+
+int cmus_net_blocks(const cmus_net *net) {
+    return cmus_swin_blocks(net->encoders[0]);
+}
+
+double cmus_net_drop_probability(const cmus_net *net, int block) {
+    int blocks = cmus_net_blocks(net);
+    return blocks > 1 ? net->config.drop_path * block / (blocks - 1) : 0;
+}
+
+int cmus_net_images_at_once(const cmus_net *net) {
+    return net->images_at_once;
+}
+
+/* Runs of cases whose images fit into the memory together; a case that does not fit alone makes a group of its own. */
+static void for_groups(cmus_net *net, const cmus_case *cases, int count, double scale, bool backward,
+                       cmus_case_result *results) {
+    for (int begin = 0; begin < count;) {
+        int images = 0, end = begin;
+        while (end < count && (end == begin || images + cases[end].tem_count + 2 <= net->images_at_once))
+            images += cases[end++].tem_count + 2;
+        cmus_net_run_group(net, cases + begin, end - begin, scale, backward, results + begin);
+        begin = end;
+    }
+}
+
+void cmus_net_gradients(cmus_net *net, const cmus_case *cases, int count, double scale, cmus_case_result *results) {
+    if (!net->gradient)
+        cmus_fatal("gradients of a network that was not made for training");
+    for_groups(net, cases, count, scale, true, results);
+}
+
+void cmus_net_outputs(cmus_net *net, const cmus_case *cases, int count, cmus_case_result *results) {
+    for_groups(net, cases, count, 0, false, results);
+}

@@ -1,0 +1,273 @@
+#include <string.h>
+
+#include "cmus/memory.h"
+#include "cmus/smil.h"
+#include "net_internal.h"
+
+/* The images of one modality of all cases of a group, in the order of the cases. */
+typedef struct image_list {
+    int count;
+    const float **pixels; /* [count]: [3][S][S] */
+    const float **depth;  /* [count]: [blocks][2] or NULL */
+    float *maps, *d_maps; /* [count][tokens][channels] */
+    double *weight;       /* [count]: share in the case's map; 1 for OM and IM */
+    cmus_swin_tape *tape; /* of all images, if they fit */
+} image_list;
+
+typedef struct group {
+    cmus_net *net;
+    const cmus_case *cases;
+    int count;
+    size_t map; /* floats of a map */
+    bool fits;  /* all images are in flight at once */
+    image_list lists[CMUS_MODALITIES];
+    float *joined;   /* TEM maps of the cases [count][map], then OM, then IM: after pooling of the bag */
+    float *attended; /* OM' and IM' [2 count][map] */
+    cmus_cross_attention_tape attention;
+    cmus_heads_tape heads;
+} group;
+
+static void make_list(group *g, cmus_modality modality, bool backward) {
+    image_list *list = &g->lists[modality];
+    size_t pixels = 3 * (size_t)g->net->config.image_size * (size_t)g->net->config.image_size;
+    size_t factors = 2 * (size_t)cmus_net_blocks(g->net);
+    for (int c = 0; c < g->count; c++)
+        list->count += modality == CMUS_TEM ? g->cases[c].tem_count : 1;
+    size_t count = (size_t)list->count;
+    list->pixels = cmus_allocate(count, sizeof *list->pixels);
+    list->depth = cmus_allocate(count, sizeof *list->depth);
+    list->weight = cmus_allocate(count, sizeof *list->weight);
+    list->maps = cmus_allocate_raw(count * g->map, sizeof(float));
+    list->d_maps = backward ? cmus_allocate_raw(count * g->map, sizeof(float)) : NULL;
+    size_t at = 0;
+    for (int c = 0; c < g->count; c++) {
+        const cmus_case *from = &g->cases[c];
+        int images = modality == CMUS_TEM ? from->tem_count : 1;
+        for (int i = 0; i < images; i++, at++) {
+            list->pixels[at] = from->images[modality] + (size_t)i * pixels;
+            list->depth[at] = backward && from->depth[modality] ? from->depth[modality] + (size_t)i * factors : NULL;
+            list->weight[at] = 1;
+        }
+    }
+}
+
+/* Makes the arenas as large as this group needs. */
+static void reserve(group *g, bool keep) {
+    cmus_net *net = g->net;
+    size_t tapes = 0, scratch = 0;
+    for (int m = 0; m < CMUS_MODALITIES; m++) {
+        int images = g->lists[m].count < net->images_at_once ? g->lists[m].count : net->images_at_once;
+        size_t bytes = cmus_swin_tape_bytes(net->encoders[m], images, keep);
+        size_t work = cmus_swin_scratch_bytes(net->encoders[m], images);
+        tapes = keep && g->fits ? tapes + bytes : bytes > tapes ? bytes : tapes;
+        scratch = work > scratch ? work : scratch;
+    }
+    if (tapes > net->tapes.size) {
+        cmus_arena_free(&net->tapes);
+        net->tapes = cmus_arena_make(tapes);
+    }
+    if (scratch > net->scratch.size) {
+        cmus_arena_free(&net->scratch);
+        net->scratch = cmus_arena_make(scratch);
+    }
+}
+
+/* Maps of all images of a modality; keeps one tape of all if asked, else goes through in parts and keeps nothing. */
+static void encode(group *g, cmus_modality modality, bool keep) {
+    cmus_net *net = g->net;
+    image_list *list = &g->lists[modality];
+    int part = keep ? list->count : net->images_at_once;
+    for (int begin = 0; begin < list->count; begin += part) {
+        int images = list->count - begin < part ? list->count - begin : part;
+        if (!keep)
+            cmus_arena_reset(&net->tapes);
+        list->tape = cmus_swin_forward(net->encoders[modality], net->weights, list->pixels + begin, list->depth + begin,
+                                       images, keep, &net->tapes, &net->scratch, list->maps + (size_t)begin * g->map);
+    }
+}
+
+/* Weights of the TEM images and the map of each case's bag. */
+static void pool_bags(group *g, cmus_case_result *results) {
+    image_list *list = &g->lists[CMUS_TEM];
+    size_t at = 0;
+    for (int c = 0; c < g->count; c++) {
+        int images = g->cases[c].tem_count;
+        double *distance = cmus_allocate((size_t)images, sizeof *distance);
+        bool *kept = cmus_allocate((size_t)images, sizeof *kept);
+        cmus_smil smil = cmus_smil_weights(list->maps + at * g->map, images, g->map, g->net->config.distance_t,
+                                           list->weight + at, distance, kept);
+        float *bag = g->joined + (size_t)c * g->map;
+        memset(bag, 0, g->map * sizeof *bag);
+        for (int i = 0; i < images; i++, at++) {
+            float weight = (float)list->weight[at];
+            for (size_t k = 0; weight != 0 && k < g->map; k++)
+                bag[k] += weight * list->maps[at * g->map + k];
+            if (results[c].tem_weight)
+                results[c].tem_weight[i] = weight;
+            if (results[c].tem_distance)
+                results[c].tem_distance[i] = (float)distance[i];
+            if (results[c].tem_kept)
+                results[c].tem_kept[i] = kept[i];
+        }
+        results[c].centre = smil.centre;
+        results[c].mean_distance = smil.mean_distance;
+        cmus_free(distance);
+        cmus_free(kept);
+    }
+}
+
+/* pooled [count][channels]: mean over the tokens of each map. */
+static void mean_tokens(const group *g, const float *maps, float *pooled) {
+    int tokens = g->net->attention.tokens, channels = g->net->attention.channels;
+    for (int i = 0; i < g->count; i++)
+        for (int c = 0; c < channels; c++) {
+            double sum = 0;
+            for (int t = 0; t < tokens; t++)
+                sum += (double)maps[(size_t)i * g->map + (size_t)(t * channels + c)];
+            pooled[(size_t)i * (size_t)channels + (size_t)c] = (float)(sum / tokens);
+        }
+}
+
+/* d_maps [count][tokens][channels] = d_pooled / tokens for every token. */
+static void mean_tokens_backward(const group *g, float *d_maps, const float *d_pooled) {
+    int tokens = g->net->attention.tokens, channels = g->net->attention.channels;
+    for (int i = 0; i < g->count; i++)
+        for (int t = 0; t < tokens; t++)
+            for (int c = 0; c < channels; c++)
+                d_maps[(size_t)i * g->map + (size_t)(t * channels + c)] =
+                    d_pooled[(size_t)i * (size_t)channels + (size_t)c] / (float)tokens;
+}
+
+/* Attention and heads on the maps of all cases, and what came out. */
+static void fuse(group *g, bool training, cmus_case_result *results) {
+    cmus_net *net = g->net;
+    size_t count = (size_t)g->count, channels = (size_t)net->attention.channels;
+    memcpy(g->joined + count * g->map, g->lists[CMUS_OM].maps, count * g->map * sizeof(float));
+    memcpy(g->joined + 2 * count * g->map, g->lists[CMUS_IM].maps, count * g->map * sizeof(float));
+    cmus_cross_attention_forward(&net->attention, net->weights, g->attended, g->joined, g->joined + count * g->map,
+                                 g->count, &g->attention);
+    float *pooled = cmus_allocate_raw(CMUS_MODALITIES * count * channels, sizeof *pooled);
+    mean_tokens(g, g->joined, pooled);
+    mean_tokens(g, g->attended, pooled + count * channels);
+    mean_tokens(g, g->attended + count * g->map, pooled + 2 * count * channels);
+    const float *parts[CMUS_MODALITIES] = {pooled, pooled + count * channels, pooled + 2 * count * channels};
+    const float **dropout = cmus_allocate(count, sizeof *dropout);
+    for (int c = 0; training && c < g->count; c++)
+        dropout[c] = g->cases[c].dropout;
+    cmus_heads_forward(&net->heads, net->weights, parts, dropout, g->count, &g->heads);
+    for (int c = 0; c < g->count; c++)
+        cmus_heads_result(&net->heads, &g->heads, c, g->cases[c].label, &results[c]);
+    cmus_free(dropout);
+    cmus_free(pooled);
+}
+
+/* From the losses to the gradients of all images' maps. */
+static void fuse_backward(group *g, double scale) {
+    cmus_net *net = g->net;
+    size_t count = (size_t)g->count, channels = (size_t)net->attention.channels;
+    float *d_pooled = cmus_allocate_raw(CMUS_MODALITIES * count * channels, sizeof *d_pooled);
+    float *d_bag = cmus_allocate_raw(count * g->map, sizeof *d_bag);
+    float *d_attended = cmus_allocate_raw(2 * count * g->map, sizeof *d_attended);
+    float *d_other = cmus_allocate_raw(2 * count * g->map, sizeof *d_other);
+    int *labels = cmus_allocate(count, sizeof *labels);
+    for (int c = 0; c < g->count; c++)
+        labels[c] = g->cases[c].label;
+    float *parts[CMUS_MODALITIES] = {d_pooled, d_pooled + count * channels, d_pooled + 2 * count * channels};
+    cmus_heads_backward(&net->heads, net->weights, net->gradient, &g->heads, labels, scale, g->count, parts);
+    mean_tokens_backward(g, d_bag, parts[CMUS_TEM]);
+    mean_tokens_backward(g, d_attended, parts[CMUS_OM]);
+    mean_tokens_backward(g, d_attended + count * g->map, parts[CMUS_IM]);
+    cmus_cross_attention_backward(&net->attention, net->weights, net->gradient, d_bag, d_other, d_attended, g->joined,
+                                  g->joined + count * g->map, g->count, &g->attention);
+    memcpy(g->lists[CMUS_OM].d_maps, d_other, count * g->map * sizeof(float));
+    memcpy(g->lists[CMUS_IM].d_maps, d_other + count * g->map, count * g->map * sizeof(float));
+    image_list *tem = &g->lists[CMUS_TEM];
+    size_t at = 0;
+    for (int c = 0; c < g->count; c++)
+        for (int i = 0; i < g->cases[c].tem_count; i++, at++)
+            for (size_t k = 0; k < g->map; k++)
+                tem->d_maps[at * g->map + k] = (float)tem->weight[at] * d_bag[(size_t)c * g->map + k];
+    cmus_free(labels);
+    cmus_free(d_other);
+    cmus_free(d_attended);
+    cmus_free(d_bag);
+    cmus_free(d_pooled);
+}
+
+/* Backward through one part of a modality's images; those of weight 0 are left out, as nothing flows to them. */
+static void encode_backward_part(group *g, cmus_modality modality, const cmus_swin_tape *tape, int begin, int images) {
+    cmus_net *net = g->net;
+    image_list *list = &g->lists[modality];
+    int *active = cmus_allocate((size_t)images, sizeof *active), found = 0;
+    float *d_maps = list->d_maps + (size_t)begin * g->map;
+    for (int i = 0; i < images; i++)
+        if (list->weight[begin + i] != 0) {
+            if (found != i)
+                memcpy(d_maps + (size_t)found * g->map, d_maps + (size_t)i * g->map, g->map * sizeof *d_maps);
+            active[found++] = i;
+        }
+    cmus_swin_backward(net->encoders[modality], net->weights, net->gradient, tape, active, found, d_maps,
+                       &net->scratch);
+    cmus_free(active);
+}
+
+static void encode_backward(group *g, cmus_modality modality) {
+    cmus_net *net = g->net;
+    image_list *list = &g->lists[modality];
+    if (g->fits) {
+        encode_backward_part(g, modality, list->tape, 0, list->count);
+        return;
+    }
+    for (int begin = 0; begin < list->count; begin += net->images_at_once) {
+        int images = list->count - begin < net->images_at_once ? list->count - begin : net->images_at_once;
+        cmus_arena_reset(&net->tapes);
+        cmus_swin_tape *tape =
+            cmus_swin_forward(net->encoders[modality], net->weights, list->pixels + begin, list->depth + begin, images,
+                              true, &net->tapes, &net->scratch, list->maps + (size_t)begin * g->map);
+        encode_backward_part(g, modality, tape, begin, images);
+    }
+}
+
+static void free_group(group *g) {
+    for (int m = 0; m < CMUS_MODALITIES; m++) {
+        cmus_free(g->lists[m].pixels);
+        cmus_free(g->lists[m].depth);
+        cmus_free(g->lists[m].weight);
+        cmus_free(g->lists[m].maps);
+        cmus_free(g->lists[m].d_maps);
+    }
+    cmus_free(g->joined);
+    cmus_free(g->attended);
+    cmus_cross_attention_free(&g->attention);
+    cmus_heads_free(&g->heads);
+}
+
+void cmus_net_run_group(cmus_net *net, const cmus_case *cases, int count, double scale, bool backward,
+                        cmus_case_result *results) {
+    const cmus_swin *swin = net->encoders[0];
+    group g = {.net = net,
+               .cases = cases,
+               .count = count,
+               .map = (size_t)cmus_swin_tokens(swin) * (size_t)cmus_swin_channels(swin)};
+    int images = 0;
+    for (int m = 0; m < CMUS_MODALITIES; m++) {
+        make_list(&g, (cmus_modality)m, backward);
+        images += g.lists[m].count;
+    }
+    g.fits = images <= net->images_at_once;
+    g.joined = cmus_allocate_raw(3 * (size_t)count * g.map, sizeof(float));
+    g.attended = cmus_allocate_raw(2 * (size_t)count * g.map, sizeof(float));
+    bool keep = backward && g.fits;
+    reserve(&g, backward);
+    cmus_arena_reset(&net->tapes);
+    for (int m = 0; m < CMUS_MODALITIES; m++)
+        encode(&g, (cmus_modality)m, keep);
+    pool_bags(&g, results);
+    fuse(&g, backward, results);
+    if (backward) {
+        fuse_backward(&g, scale);
+        for (int m = 0; m < CMUS_MODALITIES; m++)
+            encode_backward(&g, (cmus_modality)m);
+    }
+    free_group(&g);
+}
