@@ -12,17 +12,16 @@ static const double RESERVE_BYTES = 256.0 * 1024 * 1024;
 enum { MOMENTS = 3 /* Adam with amsgrad */, MOST_IMAGES = 4096 };
 
 /* Bytes that one image in flight needs: its tape, its share of the scratch, its pixels and its maps. */
-static double image_bytes(const cmus_net *net) {
+static double image_bytes(const cmus_net *net, bool training) {
     const cmus_swin *swin = net->encoders[0];
     double pixels = 3.0 * net->config.image_size * net->config.image_size * sizeof(float);
     double maps = 8.0 * cmus_swin_tokens(swin) * cmus_swin_channels(swin) * sizeof(float);
-    return (double)cmus_swin_tape_bytes(swin, 1, net->gradient != NULL) + (double)cmus_swin_scratch_bytes(swin, 1) +
-           pixels + maps;
+    return (double)cmus_swin_tape_bytes(swin, 1, training) + (double)cmus_swin_scratch_bytes(swin, 1) + pixels + maps;
 }
 
 static cmus_status plan_memory(cmus_net *net, bool training) {
     double fixed = RESERVE_BYTES + (double)net->parameters.size * sizeof(float) * (training ? 2 + MOMENTS : 1);
-    double each = image_bytes(net), room = net->config.memory_bytes - fixed;
+    double each = image_bytes(net, training), room = net->config.memory_bytes - fixed;
     if (room < each)
         return cmus_fail(CMUS_ERROR_CONFIG,
                          "memory_gib: %.2f GiB are too little; this network needs at least %.2f GiB for one image",
