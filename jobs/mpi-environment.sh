@@ -1,0 +1,16 @@
+# shellcheck shell=bash
+# Sourced by scripts that call mpirun on this machine.
+# Open MPI refuses to run as root unless told twice; containers and CI machines often have no other user.
+if [ "$(id -u)" -eq 0 ]; then
+  export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+fi
+# Ranks of one machine talk through shared memory. Single-copy transfers need a system call that containers forbid.
+export OMPI_MCA_btl_vader_single_copy_mechanism=${OMPI_MCA_btl_vader_single_copy_mechanism:-none}
+
+# mpi_run RANKS COMMAND...: RANKS ranks on this machine with the cores divided between them.
+mpi_run() {
+  local ranks=$1 cores
+  shift
+  cores=$(nproc)
+  OMP_NUM_THREADS=$((cores > ranks ? cores / ranks : 1)) mpirun --oversubscribe --bind-to none -np "$ranks" "$@"
+}

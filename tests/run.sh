@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# All tests, with their own set-up: installs what is missing, builds with warnings as errors, runs every test by ctest,
+# and some of them once more under AddressSanitizer and UndefinedBehaviorSanitizer.
+#   ./tests/run.sh            what must hold after every change
+#   ./tests/run.sh --full     also the full network and the long tests
+# The last line is "N passed, N failed".
+set -uo pipefail
+top=$(cd "$(dirname "$0")/.." && pwd)
+full=no
+case "${1:-}" in
+  '') ;;
+  --full) full=yes ;;
+  *) echo "usage: tests/run.sh [--full]" >&2; exit 2 ;;
+esac
+
+"$top/jobs/install-packages.sh" build test || exit 1
+# shellcheck source=jobs/mpi-environment.sh
+. "$top/jobs/mpi-environment.sh"
+build=${CMUS_TEST_BUILD:-$top/build-test}
+sanitized=${CMUS_TEST_BUILD_SANITIZED:-$top/build-sanitized}
+"$top/jobs/build.sh" "$build" -DCMUS_WARNINGS_AS_ERRORS=ON || exit 1
+"$top/jobs/build.sh" "$sanitized" -DCMUS_SANITIZE=ON -DCMAKE_BUILD_TYPE=RelWithDebInfo || exit 1
+
+passed=0 failed=0 skipped=0
+# run_ctest FOLDER ARGUMENTS...: adds ctest's own counts to ours
+run_ctest() {
+  local folder=$1 report=$1/ctest-results.xml counts
+  shift
+  rm -f "$report"
+  ctest --test-dir "$folder" --output-on-failure --output-junit "$report" "$@"
+  if ! counts=$(sed -n '2,8s/.*\(tests\|failures\|skipped\|disabled\)="\([0-9]*\)".*/\1=\2/p' "$report" 2>/dev/null) ||
+    [ -z "$counts" ]; then
+    echo "run.sh: ctest left no results in $report" >&2
+    failed=$((failed + 1))
+    return
+  fi
+  local tests=0 failures=0 skips=0
+  tests=$(sed -n 's/^tests=//p' <<<"$counts")
+  failures=$(sed -n 's/^failures=//p' <<<"$counts")
+  skips=$(sed -n 's/^skipped=//p' <<<"$counts")
+  failed=$((failed + failures))
+  skipped=$((skipped + skips))
+  passed=$((passed + tests - failures - skips))
+}
+
+selection=(-LE full)
+[ $full = yes ] && selection=()
+run_ctest "$build" "${selection[@]}"
+# The sanitizers see the unit tests, the small golden files and the command lines; HDF5 and Open MPI keep memory until
+# the end of the process, so leaks are looked for in the unit tests only.
+export UBSAN_OPTIONS=print_stacktrace=1
+ASAN_OPTIONS=detect_leaks=0 run_ctest "$sanitized" -LE 'full|slow'
+
+[ "$skipped" -eq 0 ] || echo "$skipped skipped (the reason is in their output)"
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
