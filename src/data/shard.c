@@ -179,6 +179,31 @@ static cmus_status check_attribute(const cmus_shard *shard, const char *name, in
     return CMUS_OK;
 }
 
+/* A shard of another data set may lie here by mistake: its labels would stand for other classes. */
+static cmus_status check_classes(const cmus_shard *shard, const cmus_dataset_index *index) {
+    enum { WIDTH = CMUS_ID_BYTES + 1 };
+    hid_t attribute = H5Aopen(shard->file, "classes", H5P_DEFAULT);
+    if (attribute < 0)
+        return read_failed(shard, "classes");
+    hid_t space = H5Aget_space(attribute), stored = H5Aget_type(attribute), type = H5Tcopy(H5T_C_S1);
+    H5Tset_size(type, WIDTH);
+    H5Tset_cset(type, H5T_CSET_UTF8);
+    char *names = cmus_allocate((size_t)index->class_count, WIDTH);
+    bool same = space >= 0 && stored >= 0 && H5Tget_class(stored) == H5T_STRING && H5Tis_variable_str(stored) == 0 &&
+                H5Tget_size(stored) < WIDTH && H5Sget_simple_extent_npoints(space) == index->class_count &&
+                H5Aread(attribute, type, names) >= 0;
+    for (int i = 0; same && i < index->class_count; i++)
+        same = strcmp(names + (size_t)i * WIDTH, index->classes[i]) == 0;
+    cmus_free(names);
+    H5Tclose(type);
+    if (stored >= 0)
+        H5Tclose(stored);
+    if (space >= 0)
+        H5Sclose(space);
+    H5Aclose(attribute);
+    return same ? CMUS_OK : cmus_fail(CMUS_ERROR_FORMAT, "%s: its classes are not those of dataset.json", shard->path);
+}
+
 /* Dimensions of the images against dataset.json and the bags. */
 static cmus_status check_images(cmus_shard *shard) {
     hsize_t side = (hsize_t)shard->image_size, cases = (hsize_t)shard->cases;
@@ -223,6 +248,7 @@ static cmus_status load(cmus_shard *shard, const cmus_dataset_index *index) {
     CMUS_TRY(open_file(shard));
     CMUS_TRY(check_attribute(shard, "format_version", CMUS_DATASET_FORMAT));
     CMUS_TRY(check_attribute(shard, "image_size", index->image_size));
+    CMUS_TRY(check_classes(shard, index));
     cmus_status status = read_numbers(shard, "tem_offset", H5T_NATIVE_INT64, 8, cases + 1, &offset);
     shard->tem_offset = offset;
     CMUS_TRY(status);

@@ -1,0 +1,123 @@
+/* PNG by libpng: 1 to 16 bits, palette, transparency, interlaced. */
+#include <png.h>
+#include <setjmp.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cmus/memory.h"
+#include "image.h"
+
+/* All state is in here, so that it is well defined after longjmp(). */
+typedef struct reader {
+    png_structp png;
+    png_infop info;
+    const uint8_t *data;
+    size_t size, done;
+    char message[256];
+    uint8_t *rows; /* [height][stride]: what libpng writes if it is not the image itself */
+    png_bytep *row_list;
+} reader;
+
+static void stop(png_structp png, png_const_charp message) {
+    reader *self = png_get_error_ptr(png);
+    snprintf(self->message, sizeof self->message, "%s", message);
+    png_longjmp(png, 1);
+}
+
+/* libpng warns of odd values in chunks that are not used here; wrong checksums are errors (see below). */
+static void ignore_warning(png_structp png, png_const_charp message) {
+    (void)png;
+    (void)message;
+}
+
+static void give_bytes(png_structp png, png_bytep to, png_size_t size) {
+    reader *self = png_get_io_ptr(png);
+    if (size > self->size - self->done)
+        png_error(png, "premature end of the file");
+    memcpy(to, self->data + self->done, size);
+    self->done += size;
+}
+
+/* Samples become 8 bits, but for 16-bit gray, whose window is chosen later. */
+static void set_transforms(reader *self) {
+    int depth = png_get_bit_depth(self->png, self->info), type = png_get_color_type(self->png, self->info);
+    if (type == PNG_COLOR_TYPE_PALETTE)
+        png_set_palette_to_rgb(self->png);
+    if (type == PNG_COLOR_TYPE_GRAY && depth < 8)
+        png_set_expand_gray_1_2_4_to_8(self->png);
+    bool transparent = png_get_valid(self->png, self->info, PNG_INFO_tRNS);
+    if (transparent)
+        png_set_tRNS_to_alpha(self->png);
+    if (depth == 16 && (type != PNG_COLOR_TYPE_GRAY || transparent))
+        png_set_scale_16(self->png);
+    else if (depth == 16 && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
+        png_set_swap(self->png);
+    png_set_interlace_handling(self->png);
+    png_read_update_info(self->png, self->info);
+}
+
+static uint8_t over_white(unsigned value, unsigned alpha) {
+    return (uint8_t)((value * alpha + 255u * (255u - alpha) + 127u) / 255u);
+}
+
+/* [count][channels + alpha] to [count][channels] */
+static void flatten(const uint8_t *from, size_t count, int channels, uint8_t *to) {
+    for (size_t i = 0; i < count; i++, from += channels + 1)
+        for (int c = 0; c < channels; c++)
+            *to++ = over_white(from[c], from[channels]);
+}
+
+static int orientation_of(const reader *self) {
+    png_bytep exif = NULL;
+    png_uint_32 size = 0;
+    if (png_get_eXIf_1(self->png, self->info, &size, &exif) == 0 || !exif)
+        return 1;
+    return cmus_exif_orientation(exif, size);
+}
+
+static cmus_status read_image(reader *self, const cmus_decode_options *options, cmus_image *image) {
+    png_read_info(self->png, self->info);
+    int type = png_get_color_type(self->png, self->info);
+    CMUS_TRY(cmus_image_begin(png_get_image_width(self->png, self->info), png_get_image_height(self->png, self->info),
+                              type & PNG_COLOR_MASK_COLOR ? 3 : 1, options, image));
+    set_transforms(self);
+    size_t stride = png_get_rowbytes(self->png, self->info), pixels = (size_t)image->width * (size_t)image->height;
+    bool direct = stride == (size_t)image->width * (size_t)image->channels;
+    if (!direct)
+        self->rows = cmus_allocate_raw((size_t)image->height, stride);
+    self->row_list = cmus_allocate((size_t)image->height, sizeof *self->row_list);
+    for (int y = 0; y < image->height; y++)
+        self->row_list[y] = (direct ? image->pixels : self->rows) + (size_t)y * stride;
+    png_read_image(self->png, self->row_list);
+    png_read_end(self->png, self->info);
+    if (!direct && png_get_bit_depth(self->png, self->info) == 16)
+        cmus_image_from_16_bit((const uint16_t *)(const void *)self->rows, pixels, options, image->pixels);
+    else if (!direct)
+        flatten(self->rows, pixels, image->channels, image->pixels);
+    cmus_image_orient(image, orientation_of(self));
+    return CMUS_OK;
+}
+
+cmus_status cmus_decode_png(const uint8_t *data, size_t size, const cmus_decode_options *options, cmus_image *image) {
+    reader *self = cmus_allocate(1, sizeof *self);
+    self->data = data;
+    self->size = size;
+    self->png = png_create_read_struct(PNG_LIBPNG_VER_STRING, self, stop, ignore_warning);
+    self->info = self->png ? png_create_info_struct(self->png) : NULL;
+    cmus_status status;
+    if (!self->info)
+        status = cmus_fail(CMUS_ERROR_FORMAT, "libpng can't be started: another version than at build time?");
+    else if (setjmp(png_jmpbuf(self->png)) == 0) {
+        png_set_read_fn(self->png, self, give_bytes);
+        png_set_crc_action(self->png, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
+        png_set_user_limits(self->png, PNG_UINT_31_MAX, PNG_UINT_31_MAX); /* cmus_image_begin() has the limit */
+        status = read_image(self, options, image);
+    } else {
+        status = cmus_fail(CMUS_ERROR_FORMAT, "damaged PNG: %s", self->message);
+    }
+    png_destroy_read_struct(&self->png, &self->info, NULL);
+    cmus_free(self->rows);
+    cmus_free(self->row_list);
+    cmus_free(self);
+    return status;
+}

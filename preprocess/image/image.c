@@ -1,0 +1,68 @@
+#include "image.h"
+
+#include <string.h>
+
+#include "cmus/memory.h"
+
+/* Largest side: products of sides and channels stay far from overflow, and Pillow's arithmetic is exact. */
+enum { SIDE_LIMIT = 1000000 };
+
+cmus_decode_options cmus_decode_defaults(void) {
+    return (cmus_decode_options){.pixel_limit = 300000000};
+}
+
+cmus_status cmus_image_begin(uint64_t width, uint64_t height, int channels, const cmus_decode_options *options,
+                             cmus_image *image) {
+    if (width == 0 || height == 0)
+        return cmus_fail(CMUS_ERROR_FORMAT, "an image without pixels");
+    if (width > SIDE_LIMIT || height > SIDE_LIMIT || width * height > (uint64_t)options->pixel_limit)
+        return cmus_fail(CMUS_ERROR_LIMIT, "%llu x %llu pixels are more than the limit of %lld (--pixel-limit)",
+                         (unsigned long long)width, (unsigned long long)height, (long long)options->pixel_limit);
+    *image = (cmus_image){.width = (int)width, .height = (int)height, .channels = channels};
+    image->pixels = cmus_allocate_raw((size_t)(width * height), (size_t)channels);
+    return CMUS_OK;
+}
+
+void cmus_image_free(cmus_image *image) {
+    cmus_free(image->pixels);
+    memset(image, 0, sizeof *image);
+}
+
+cmus_status cmus_image_decode(const uint8_t *data, size_t size, const cmus_decode_options *options, cmus_image *image) {
+    memset(image, 0, sizeof *image);
+    cmus_status status;
+    if (size == 0)
+        status = cmus_fail(CMUS_ERROR_FORMAT, "the file is empty");
+    else if (size >= 3 && memcmp(data, "\xFF\xD8\xFF", 3) == 0)
+        status = cmus_decode_jpeg(data, size, options, image);
+    else if (size >= 8 && memcmp(data, "\x89PNG\r\n\x1A\n", 8) == 0)
+        status = cmus_decode_png(data, size, options, image);
+    else if (size >= 4 && (memcmp(data, "II*\0", 4) == 0 || memcmp(data, "MM\0*", 4) == 0 ||
+                           memcmp(data, "II+\0", 4) == 0 || memcmp(data, "MM\0+", 4) == 0))
+        status = cmus_decode_tiff(data, size, options, image);
+    else
+        status = cmus_fail(CMUS_ERROR_FORMAT, "not a JPEG, PNG or TIFF file by its first bytes");
+    if (status != CMUS_OK)
+        cmus_image_free(image);
+    return status;
+}
+
+void cmus_image_from_16_bit(const uint16_t *samples, size_t count, const cmus_decode_options *options,
+                            uint8_t *pixels) {
+    int low = options->window_low, high = options->window_high;
+    if (low >= high) {
+        low = UINT16_MAX;
+        high = 0;
+        for (size_t i = 0; i < count; i++) {
+            low = samples[i] < low ? samples[i] : low;
+            high = samples[i] > high ? samples[i] : high;
+        }
+    }
+    uint8_t table[UINT16_MAX + 1];
+    for (int value = 0; value <= UINT16_MAX; value++)
+        table[value] = value <= low    ? 0
+                       : value >= high ? 255
+                                       : (uint8_t)(((value - low) * 510 + high - low) / (2 * (high - low)));
+    for (size_t i = 0; i < count; i++)
+        pixels[i] = table[samples[i]];
+}

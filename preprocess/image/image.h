@@ -1,0 +1,51 @@
+/* Decoding of JPEG, PNG and TIFF files and resizing. Everything is read from memory; nothing is shared between threads.
+ */
+#ifndef CMUS_IMAGE_H
+#define CMUS_IMAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cmus/status.h"
+
+typedef struct cmus_image {
+    int width, height, channels; /* 1: gray, 3: RGB */
+    uint8_t *pixels;             /* [height][width][channels] */
+    bool more_pages;             /* a TIFF file of several images, of which this is the first */
+} cmus_image;
+
+typedef struct cmus_decode_options {
+    int64_t pixel_limit; /* larger images are refused before memory is taken */
+    /* These values of 16-bit gray become 0 and 255; low >= high: the darkest and the brightest pixel of each image. */
+    int window_low, window_high;
+} cmus_decode_options;
+
+/* 300 million pixels, each image's own range. */
+cmus_decode_options cmus_decode_defaults(void);
+
+/* Decodes a file's content as gray or RGB, upright by its EXIF orientation, transparent pixels over white. What kind of
+ * file it is, is seen by its first bytes. FORMAT (any damage, also what the libraries only warn of), LIMIT; the message
+ * does not name the file. Free the image by cmus_image_free(). */
+cmus_status cmus_image_decode(const uint8_t *data, size_t size, const cmus_decode_options *options, cmus_image *image);
+void cmus_image_free(cmus_image *image);
+
+/* Bilinear with antialias, bit for bit as Pillow's Image.resize((width, height), Image.BILINEAR).
+ * pixels: [height][width][channels of the image]. */
+void cmus_image_resize(const cmus_image *image, int width, int height, uint8_t *pixels);
+
+/* Stretches [count] samples to 8 bits by the window of the options. */
+void cmus_image_from_16_bit(const uint16_t *samples, size_t count, const cmus_decode_options *options, uint8_t *pixels);
+
+/* The decoders of one kind each, and what they share. cmus_image_begin() checks the size and takes the memory. */
+cmus_status cmus_image_begin(uint64_t width, uint64_t height, int channels, const cmus_decode_options *options,
+                             cmus_image *image);
+/* Turns and mirrors the image by the EXIF orientation 1 to 8; others are 1. */
+void cmus_image_orient(cmus_image *image, int orientation);
+/* The orientation in EXIF data (a TIFF header and its first directory), 1 if there is none. */
+int cmus_exif_orientation(const uint8_t *data, size_t size);
+cmus_status cmus_decode_jpeg(const uint8_t *data, size_t size, const cmus_decode_options *options, cmus_image *image);
+cmus_status cmus_decode_png(const uint8_t *data, size_t size, const cmus_decode_options *options, cmus_image *image);
+cmus_status cmus_decode_tiff(const uint8_t *data, size_t size, const cmus_decode_options *options, cmus_image *image);
+
+#endif

@@ -1,0 +1,164 @@
+#include "build.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmus/dataset_index.h"
+#include "cmus/log.h"
+#include "cmus/memory.h"
+#include "cmus/program.h"
+#include "shard_writer.h"
+
+typedef struct builder {
+    const char *folder;
+    const cmus_case_tree *tree;
+    const cmus_prepared_image *prepared;
+    const cmus_spool *spool;
+    const cmus_build_options *options;
+    size_t first_image; /* of the shard that is written */
+} builder;
+
+/* Cases `first` to `first + count - 1` of the tree, and whether all of their TEM images are gray. */
+typedef struct shard_plan {
+    size_t first, count, tem_images;
+    bool gray;
+} shard_plan;
+
+static bool has_gray_bag(const builder *self, const cmus_tree_case *one) {
+    for (int i = 0; i < one->tem_count; i++)
+        if (!self->prepared[one->first_image + 2 + (size_t)i].gray)
+            return false;
+    return true;
+}
+
+static size_t plan_bytes(const builder *self, const shard_plan *plan) {
+    size_t pixels = (size_t)self->options->image_size * (size_t)self->options->image_size;
+    return pixels * (6 * plan->count + (plan->gray ? 1 : 3) * plan->tem_images);
+}
+
+/* The next shard takes cases as long as it stays within the size. */
+static shard_plan plan_shard(const builder *self, size_t first) {
+    size_t limit = (size_t)self->options->shard_mb << 20;
+    shard_plan plan = {.first = first, .gray = true};
+    while (first + plan.count < self->tree->case_count && plan.count < CMUS_SHARD_CASES) {
+        const cmus_tree_case *next = &self->tree->cases[first + plan.count];
+        shard_plan larger = {.first = first,
+                             .count = plan.count + 1,
+                             .tem_images = plan.tem_images + (size_t)next->tem_count,
+                             .gray = plan.gray && has_gray_bag(self, next)};
+        if (plan.count > 0 && plan_bytes(self, &larger) > limit)
+            break;
+        plan = larger;
+    }
+    return plan;
+}
+
+/* Image `number` of the shard out of the spool, gray repeated where RGB is wanted. */
+static cmus_status give_image(void *data, size_t number, int channels, uint8_t *pixels) {
+    const builder *self = data;
+    size_t image = self->first_image + number, count = self->spool->slot / 3;
+    if (!self->prepared[image].gray || channels == 1)
+        return cmus_spool_get(self->spool, image, pixels, (size_t)channels * count);
+    const uint8_t *gray = pixels + 2 * count;
+    CMUS_TRY(cmus_spool_get(self->spool, image, pixels + 2 * count, count));
+    for (size_t i = 0; i < count; i++)
+        pixels[3 * i] = pixels[3 * i + 1] = pixels[3 * i + 2] = gray[i];
+    return CMUS_OK;
+}
+
+static cmus_status write_shard(builder *self, const shard_plan *plan, cmus_shard_entry *entry) {
+    const cmus_tree_case *cases = self->tree->cases + plan->first;
+    size_t images = 2 * plan->count + plan->tem_images;
+    int64_t *tem_offset = cmus_allocate(plan->count + 1, sizeof *tem_offset);
+    int32_t *label = cmus_allocate(plan->count, sizeof *label);
+    const char **case_id = cmus_allocate(plan->count, sizeof *case_id);
+    const char **patient_id = cmus_allocate(plan->count, sizeof *patient_id);
+    char **source = cmus_allocate(images, sizeof *source);
+    self->first_image = cases[0].first_image;
+    for (size_t i = 0; i < plan->count; i++) {
+        tem_offset[i + 1] = tem_offset[i] + cases[i].tem_count;
+        label[i] = cases[i].label;
+        case_id[i] = cases[i].case_id;
+        patient_id[i] = cases[i].patient_id;
+    }
+    for (size_t i = 0; i < images; i++)
+        source[i] = cmus_format_string("%s  %s", self->prepared[self->first_image + i].sha256,
+                                       self->tree->images[self->first_image + i].source);
+    cmus_shard_content content = {.image_size = self->options->image_size,
+                                  .classes = (const char *const *)self->tree->classes,
+                                  .class_count = (int)self->tree->class_count,
+                                  .cases = (int)plan->count,
+                                  .tem_offset = tem_offset,
+                                  .label = label,
+                                  .case_id = case_id,
+                                  .patient_id = patient_id,
+                                  .source = (const char *const *)source,
+                                  .tem_channels = plan->gray ? 1 : 3,
+                                  .image = give_image,
+                                  .data = self};
+    char *path = cmus_path_join(self->folder, entry->file);
+    entry->cases = (int)plan->count;
+    cmus_status status = cmus_shard_write(path, &content, entry->sha256);
+    cmus_free(path);
+    for (size_t i = 0; i < images; i++)
+        cmus_free(source[i]);
+    cmus_free(source);
+    cmus_free(tem_offset);
+    cmus_free(label);
+    cmus_free(case_id);
+    cmus_free(patient_id);
+    return status;
+}
+
+static int compare_texts(const void *a, const void *b) {
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static int count_patients(const cmus_case_tree *tree) {
+    const char **ids = cmus_allocate(tree->case_count, sizeof *ids);
+    int patients = 0;
+    for (size_t i = 0; i < tree->case_count; i++)
+        ids[i] = tree->cases[i].patient_id;
+    qsort(ids, tree->case_count, sizeof *ids, compare_texts);
+    for (size_t i = 0; i < tree->case_count; i++)
+        patients += i == 0 || strcmp(ids[i], ids[i - 1]) != 0;
+    cmus_free(ids);
+    return patients;
+}
+
+static cmus_status write_shards(builder *self, cmus_dataset_index *index) {
+    size_t capacity = 0, done = 0;
+    cmus_progress progress = {0};
+    cmus_progress_begin(&progress, "packed", "cases", (int64_t)self->tree->case_count);
+    while (done < self->tree->case_count) {
+        index->shards = cmus_grow(index->shards, &capacity, (size_t)index->shard_count + 1, sizeof *index->shards);
+        cmus_shard_entry *entry = &index->shards[index->shard_count];
+        entry->file = cmus_format_string("shard-%05d.h5", index->shard_count++);
+        shard_plan plan = plan_shard(self, done);
+        CMUS_TRY(write_shard(self, &plan, entry));
+        done += plan.count;
+        cmus_progress_update(&progress, (int64_t)done);
+    }
+    cmus_progress_end(&progress, (int64_t)done);
+    return CMUS_OK;
+}
+
+cmus_status cmus_build_dataset(const char *folder, const cmus_case_tree *tree, const cmus_prepared_image *prepared,
+                               const cmus_spool *spool, const cmus_build_options *options) {
+    builder self = {.folder = folder, .tree = tree, .prepared = prepared, .spool = spool, .options = options};
+    cmus_dataset_index index = {.tool_version = cmus_copy_string(cmus_version()),
+                                .image_size = options->image_size,
+                                .class_count = (int)tree->class_count,
+                                .classes = cmus_allocate(tree->class_count, sizeof *index.classes),
+                                .cases = (int)tree->case_count,
+                                .patients = count_patients(tree),
+                                .images = (int64_t)tree->image_count,
+                                .options = cmus_copy_string(options->options)};
+    for (size_t i = 0; i < tree->class_count; i++)
+        index.classes[i] = cmus_copy_string(tree->classes[i]);
+    cmus_status status = write_shards(&self, &index);
+    if (status == CMUS_OK)
+        status = cmus_dataset_index_write(folder, &index);
+    cmus_dataset_index_free(&index);
+    return status;
+}

@@ -1,0 +1,93 @@
+#include "output_folder.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cmus/file.h"
+#include "cmus/log.h"
+#include "cmus/memory.h"
+
+static cmus_status check_free(const char *path) {
+    struct stat info;
+    if (lstat(path, &info) != 0)
+        return CMUS_OK;
+    if (!cmus_folder_exists(path))
+        return cmus_fail(CMUS_ERROR_ARGUMENT, "%s: exists and is no folder; choose another name", path);
+    char **names;
+    size_t count;
+    CMUS_TRY(cmus_folder_list(path, &names, &count));
+    cmus_names_free(names, count);
+    if (count > 0)
+        return cmus_fail(CMUS_ERROR_ARGUMENT,
+                         "%s: the folder exists and is not empty; remove it or choose another name", path);
+    return CMUS_OK;
+}
+
+/* The lock is a file, since not all network file systems lock folders; it ends with the process. */
+static cmus_status take_lock(cmus_output_folder *folder) {
+    char *path = cmus_path_join(folder->partial, "lock");
+    cmus_status status = CMUS_OK;
+    folder->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (folder->lock < 0)
+        status = cmus_fail(CMUS_ERROR_IO, "can't write %s: %s", path, strerror(errno));
+    else if (flock(folder->lock, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+        close(folder->lock);
+        folder->lock = -1;
+        status = cmus_fail(CMUS_ERROR_ARGUMENT, "%s: another process is making this data set now", folder->path);
+    }
+    cmus_free(path);
+    return status;
+}
+
+static cmus_status remove_leftovers(const cmus_output_folder *folder) {
+    char **names;
+    size_t count;
+    CMUS_TRY(cmus_folder_list(folder->partial, &names, &count));
+    cmus_status status = CMUS_OK;
+    for (size_t i = 0; i < count && status == CMUS_OK; i++) {
+        char *path = cmus_path_join(folder->partial, names[i]);
+        if (strcmp(names[i], "lock") != 0)
+            status = cmus_folder_remove(path);
+        cmus_free(path);
+    }
+    cmus_names_free(names, count);
+    return status;
+}
+
+cmus_status cmus_output_folder_begin(const char *path, cmus_output_folder *folder) {
+    *folder = (cmus_output_folder){.path = cmus_copy_string(path), .lock = -1};
+    size_t length = strlen(path);
+    while (length > 1 && folder->path[length - 1] == '/')
+        folder->path[--length] = 0;
+    folder->partial = cmus_format_string("%s.partial", folder->path);
+    CMUS_TRY(check_free(folder->path));
+    CMUS_TRY(cmus_folder_make(folder->partial));
+    CMUS_TRY(take_lock(folder));
+    return remove_leftovers(folder);
+}
+
+cmus_status cmus_output_folder_commit(cmus_output_folder *folder) {
+    char *lock = cmus_path_join(folder->partial, "lock");
+    unlink(lock);
+    cmus_free(lock);
+    CMUS_TRY(cmus_folder_sync(folder->partial));
+    return cmus_file_take_over(folder->partial, folder->path);
+}
+
+void cmus_output_folder_end(cmus_output_folder *folder) {
+    if (folder->lock >= 0) {
+        char *kept = cmus_copy_string(cmus_last_error());
+        if (cmus_folder_remove(folder->partial) != CMUS_OK)
+            cmus_warn("%s", cmus_last_error());
+        cmus_fail(CMUS_OK, "%s", kept);
+        cmus_free(kept);
+        close(folder->lock);
+    }
+    cmus_free(folder->path);
+    cmus_free(folder->partial);
+    memset(folder, 0, sizeof *folder);
+}

@@ -1,0 +1,21 @@
+/* A folder that appears under its name only when it is finished. */
+#ifndef CMUS_OUTPUT_FOLDER_H
+#define CMUS_OUTPUT_FOLDER_H
+
+#include "cmus/status.h"
+
+typedef struct cmus_output_folder {
+    char *path;    /* the final name */
+    char *partial; /* its sibling PATH.partial, where files are made */
+    int lock;      /* descriptor of PATH.partial/lock */
+} cmus_output_folder;
+
+/* Makes the partial folder, empty: what a killed run left there is removed. ARGUMENT if PATH exists and is not an empty
+ * folder, or if another process is making it now. IO. */
+cmus_status cmus_output_folder_begin(const char *path, cmus_output_folder *folder);
+/* Renames the partial folder to its final name. IO. */
+cmus_status cmus_output_folder_commit(cmus_output_folder *folder);
+/* Removes the partial folder, if it is still there, and frees all. Does not change the kept message. */
+void cmus_output_folder_end(cmus_output_folder *folder);
+
+#endif
