@@ -1,6 +1,7 @@
 /* Ranks: start and end of MPI, sums, broadcasts and texts between them. The only public face of MPI in this project.
  *
- * "Collective" functions must be called by all ranks in the same order; failures of MPI itself end the job (fatal path).
+ * "Collective" functions must be called by all ranks in the same order; failures of MPI itself end the job (fatal
+ * path).
  */
 #ifndef CMUS_COMMUNICATOR_H
 #define CMUS_COMMUNICATOR_H
@@ -20,8 +21,8 @@ cmus_communicator cmus_communicator_begin(int *argc, char ***argv, const char *p
 /* Collective. */
 void cmus_communicator_end(void);
 
-/* Collective. In place: the sum over ranks of count floats, in buckets of `bucket_bytes`. For a given number of ranks the
- * result is the same to the bit in every run. */
+/* Collective. In place: the sum over ranks of count floats, in buckets of `bucket_bytes`. For a given number of ranks
+ * the result is the same to the bit in every run. */
 void cmus_sum_floats(const cmus_communicator *communicator, float *values, size_t count, size_t bucket_bytes);
 /* Collective. In place. */
 void cmus_sum_doubles(const cmus_communicator *communicator, double *values, size_t count);
@@ -29,11 +30,17 @@ void cmus_sum_doubles(const cmus_communicator *communicator, double *values, siz
 void cmus_broadcast(const cmus_communicator *communicator, void *data, size_t size, int root);
 /* Collective. Every rank gives `size` bytes; rank 0 gets all of them one after another in *all (free with cmus_free())
  * and their sizes in sizes [ranks]; other ranks get NULL. */
-void cmus_gather(const cmus_communicator *communicator, const void *data, size_t size, char **all, size_t *sizes);
+void cmus_gather_bytes(const cmus_communicator *communicator, const void *data, size_t size, char **all, size_t *sizes);
 /* Collective. The same status on every rank: OK if all are OK; else the first failing rank's status and message. */
 cmus_status cmus_agree(const cmus_communicator *communicator, cmus_status status);
 /* Collective. */
 void cmus_barrier(const cmus_communicator *communicator);
+
+/* Collective. In place: the largest of all ranks' values. */
+void cmus_maximum_double(const cmus_communicator *communicator, double *value);
+/* Collective. Threads for this rank so that the ranks of one machine fill its processors once: all that it is bound to,
+ * or its share of those that several unbound ranks may use. At least 1. */
+int cmus_threads_per_rank(void);
 
 /* Not collective. Host name of this process. */
 const char *cmus_host_name(void);

@@ -1,0 +1,37 @@
+/* Outputs of cases without random choices, shared over ranks; predictions.csv. */
+#ifndef CMUS_EVALUATE_H
+#define CMUS_EVALUATE_H
+
+#include "cmus/batch.h"
+#include "cmus/communicator.h"
+#include "cmus/metrics.h"
+
+/* Cases that are loaded at once; the network splits them further as its memory asks. */
+enum { CMUS_CASES_AT_ONCE = 64 };
+
+/* What is needed to run cases through a network. */
+typedef struct cmus_evaluator {
+    const cmus_communicator *communicator;
+    cmus_net *net;
+    cmus_dataset *dataset;
+    const cmus_config *config;
+    cmus_batch *batch;
+} cmus_evaluator;
+
+/* One case's outputs. Its TEM arrays [result.tem...] are owned: cmus_predictions_free(). */
+typedef struct cmus_prediction {
+    int index, tem_count; /* case of the data set */
+    cmus_case_result result;
+} cmus_prediction;
+
+/* Collective. Runs the cases `indices` [count], each on one rank. `metrics` gets the sums of all ranks. `predictions`:
+ * NULL on every rank, or an array [count] that rank 0 gets filled in the order of `indices` (ignored on the others). */
+cmus_status cmus_evaluate(const cmus_evaluator *evaluator, const int *indices, int count, cmus_metrics *metrics,
+                          cmus_prediction *predictions);
+void cmus_predictions_free(cmus_prediction *predictions, int count);
+
+/* Not collective. Writes predictions.csv. IO. */
+cmus_status cmus_predictions_write(const char *path, const cmus_dataset *dataset, const cmus_prediction *predictions,
+                                   int count);
+
+#endif

@@ -1,0 +1,25 @@
+/* Training of one fold: what cmus-train does between its command line and its exit code. */
+#ifndef CMUS_TRAINER_H
+#define CMUS_TRAINER_H
+
+#include <stdbool.h>
+
+#include "cmus/communicator.h"
+#include "cmus/config.h"
+#include "cmus/status.h"
+
+typedef struct cmus_train_options {
+    const char *config; /* path, for messages */
+    const char *data;   /* folder of the data set, with splits.csv */
+    const char *out;    /* RUN; the fold goes into RUN/fold-K/ */
+    const char *init;   /* safetensors file, or NULL */
+    int fold, repeat;
+    bool resume;
+} cmus_train_options;
+
+/* Collective. Checks all input, then trains, evaluates and writes the fold folder. The status and its message are the
+ * same on every rank. `config` gets the data set's classes. */
+cmus_status cmus_train_fold(const cmus_communicator *communicator, cmus_config *config,
+                            const cmus_train_options *options);
+
+#endif

@@ -1,0 +1,32 @@
+/* Weights and moments of a network as safetensors files, in the names of parameters.h. Not collective.
+ *
+ * A file of weights also holds the int64 buffers `attn.relative_position_index` beside each bias table, as the authors'
+ * checkpoints do; they may be missing when a file is read.
+ */
+#ifndef CMUS_WEIGHTS_H
+#define CMUS_WEIGHTS_H
+
+#include <stddef.h>
+
+#include "cmus/parameters.h"
+#include "cmus/status.h"
+
+enum { CMUS_MOMENTS = 3 };
+
+/* IO. */
+cmus_status cmus_weights_write(const char *path, const cmus_parameters *parameters, const float *weights);
+
+/* Reads a file of exactly this network: every tensor once and nothing else. MISMATCH names file and tensor. */
+cmus_status cmus_weights_read(const char *path, const cmus_parameters *parameters, float *weights);
+
+/* For --init: as cmus_weights_read(), but the last layers of the heads may be of another number of classes; then they
+ * keep what `weights` holds, and *left_out (may be NULL) says how many tensors did. With weights NULL the file is only
+ * checked. */
+cmus_status cmus_weights_initialize(const char *path, const cmus_parameters *parameters, float *weights,
+                                    size_t *left_out);
+
+/* Adam's moments: `first.`, `second.`, `second_max.` in front of each name. */
+cmus_status cmus_moments_write(const char *path, const cmus_parameters *parameters, float *const moments[CMUS_MOMENTS]);
+cmus_status cmus_moments_read(const char *path, const cmus_parameters *parameters, float *const moments[CMUS_MOMENTS]);
+
+#endif

@@ -1,0 +1,109 @@
+/* Sums, broadcasts and texts between ranks. Counts are cut so that they fit MPI's int. */
+#include "cmus/communicator.h"
+
+#include <limits.h>
+#include <mpi.h>
+#include <string.h>
+
+#include "cmus/log.h"
+#include "cmus/memory.h"
+#include "mpi_check.h"
+
+enum { MESSAGE_SIZE = 4096 };
+static const size_t BROADCAST_PART = (size_t)1 << 28; /* bytes */
+
+void cmus_sum_floats(const cmus_communicator *communicator, float *values, size_t count, size_t bucket_bytes) {
+    if (communicator->ranks == 1)
+        return;
+    size_t bucket = bucket_bytes / sizeof(float);
+    if (bucket < 1)
+        bucket = 1;
+    if (bucket > INT_MAX)
+        bucket = INT_MAX;
+    for (size_t done = 0; done < count; done += bucket) {
+        size_t part = count - done < bucket ? count - done : bucket;
+        cmus_mpi_check(MPI_Allreduce(MPI_IN_PLACE, values + done, (int)part, MPI_FLOAT, MPI_SUM, MPI_COMM_WORLD),
+                       "MPI_Allreduce");
+    }
+}
+
+void cmus_sum_doubles(const cmus_communicator *communicator, double *values, size_t count) {
+    if (communicator->ranks == 1)
+        return;
+    if (count > INT_MAX)
+        cmus_fatal("a sum of %zu doubles is larger than MPI counts", count);
+    cmus_mpi_check(MPI_Allreduce(MPI_IN_PLACE, values, (int)count, MPI_DOUBLE, MPI_SUM, MPI_COMM_WORLD),
+                   "MPI_Allreduce");
+}
+
+void cmus_maximum_double(const cmus_communicator *communicator, double *value) {
+    if (communicator->ranks == 1)
+        return;
+    cmus_mpi_check(MPI_Allreduce(MPI_IN_PLACE, value, 1, MPI_DOUBLE, MPI_MAX, MPI_COMM_WORLD), "MPI_Allreduce");
+}
+
+void cmus_broadcast(const cmus_communicator *communicator, void *data, size_t size, int root) {
+    if (communicator->ranks == 1)
+        return;
+    for (size_t done = 0; done < size; done += BROADCAST_PART) {
+        size_t part = size - done < BROADCAST_PART ? size - done : BROADCAST_PART;
+        cmus_mpi_check(MPI_Bcast((char *)data + done, (int)part, MPI_BYTE, root, MPI_COMM_WORLD), "MPI_Bcast");
+    }
+}
+
+/* Rank 0's part of cmus_gather_bytes: sizes of all ranks are known; returns the displacements for MPI_Gatherv. */
+static int *displacements(const int *sizes, int ranks, size_t *total) {
+    int *begins = cmus_allocate((size_t)ranks, sizeof(int));
+    *total = 0;
+    for (int rank = 0; rank < ranks; rank++) {
+        if (*total > INT_MAX)
+            cmus_fatal("what the ranks gather is larger than 2 GiB");
+        begins[rank] = (int)*total;
+        *total += (size_t)sizes[rank];
+    }
+    return begins;
+}
+
+void cmus_gather_bytes(const cmus_communicator *communicator, const void *data, size_t size, char **all,
+                       size_t *sizes) {
+    if (size > INT_MAX)
+        cmus_fatal("what the ranks gather is larger than 2 GiB");
+    bool root = communicator->rank == 0;
+    int own = (int)size, *counts = NULL, *begins = NULL;
+    size_t total = 0;
+    *all = NULL;
+    if (root)
+        counts = cmus_allocate((size_t)communicator->ranks, sizeof(int));
+    cmus_mpi_check(MPI_Gather(&own, 1, MPI_INT, counts, 1, MPI_INT, 0, MPI_COMM_WORLD), "MPI_Gather");
+    if (root) {
+        begins = displacements(counts, communicator->ranks, &total);
+        *all = cmus_allocate_raw(total, 1);
+        for (int rank = 0; rank < communicator->ranks; rank++)
+            sizes[rank] = (size_t)counts[rank];
+    }
+    cmus_mpi_check(MPI_Gatherv(data, own, MPI_BYTE, *all, counts, begins, MPI_BYTE, 0, MPI_COMM_WORLD), "MPI_Gatherv");
+    cmus_free(counts);
+    cmus_free(begins);
+}
+
+cmus_status cmus_agree(const cmus_communicator *communicator, cmus_status status) {
+    if (communicator->ranks == 1)
+        return status;
+    int first = status == CMUS_OK ? communicator->ranks : communicator->rank;
+    cmus_mpi_check(MPI_Allreduce(MPI_IN_PLACE, &first, 1, MPI_INT, MPI_MIN, MPI_COMM_WORLD), "MPI_Allreduce");
+    if (first == communicator->ranks)
+        return CMUS_OK;
+    struct {
+        int status;
+        char message[MESSAGE_SIZE];
+    } report = {.status = (int)status};
+    if (first == communicator->rank)
+        strncpy(report.message, cmus_last_error(), MESSAGE_SIZE - 1);
+    cmus_broadcast(communicator, &report, sizeof report, first);
+    return cmus_fail((cmus_status)report.status, "%s", report.message);
+}
+
+void cmus_barrier(const cmus_communicator *communicator) {
+    if (communicator->ranks > 1)
+        cmus_mpi_check(MPI_Barrier(MPI_COMM_WORLD), "MPI_Barrier");
+}

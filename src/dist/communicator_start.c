@@ -1,0 +1,92 @@
+/* Start and end of MPI, and what a rank knows of its place: host, processors, version. */
+#include <mpi.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmus/communicator.h"
+#include "cmus/log.h"
+#include "mpi_check.h"
+
+static bool running;
+
+void cmus_mpi_check(int code, const char *call) {
+    if (code == MPI_SUCCESS)
+        return;
+    char text[MPI_MAX_ERROR_STRING] = "unknown error";
+    int length = 0;
+    MPI_Error_string(code, text, &length);
+    cmus_fatal("%s failed: %s; the job's output of the other ranks may say more", call, text);
+}
+
+/* exit() inside argp (--help, wrong usage) must not leave MPI open: mpirun would call that a crash. */
+static void finish_at_exit(void) {
+    if (running) {
+        running = false;
+        MPI_Finalize();
+    }
+}
+
+static void abort_all(int code) {
+    running = false;
+    MPI_Abort(MPI_COMM_WORLD, code);
+    _exit(code);
+}
+
+cmus_communicator cmus_communicator_begin(int *argc, char ***argv, const char *program) {
+    int provided = 0;
+    if (MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS)
+        cmus_fatal("MPI can't start; start %s by itself or under the mpirun of the MPI it was built with", program);
+    running = true;
+    atexit(finish_at_exit);
+    MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
+    cmus_communicator communicator = {0, 1};
+    cmus_mpi_check(MPI_Comm_rank(MPI_COMM_WORLD, &communicator.rank), "MPI_Comm_rank");
+    cmus_mpi_check(MPI_Comm_size(MPI_COMM_WORLD, &communicator.ranks), "MPI_Comm_size");
+    cmus_log_begin(program, communicator.rank, communicator.ranks);
+    cmus_set_fatal_exit(abort_all);
+    if (provided < MPI_THREAD_FUNNELED)
+        cmus_fatal("this MPI allows no threads (MPI_THREAD_FUNNELED); use a build of it with thread support");
+    return communicator;
+}
+
+void cmus_communicator_end(void) {
+    finish_at_exit();
+}
+
+int cmus_threads_per_rank(void) {
+    cpu_set_t own, together;
+    CPU_ZERO(&own);
+    CPU_ZERO(&together);
+    bool known = sched_getaffinity(0, sizeof own, &own) == 0;
+    int count = known ? CPU_COUNT(&own) : 1, sum = 0;
+    MPI_Comm machine;
+    cmus_mpi_check(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &machine),
+                   "MPI_Comm_split_type");
+    cmus_mpi_check(MPI_Allreduce(&count, &sum, 1, MPI_INT, MPI_SUM, machine), "MPI_Allreduce");
+    cmus_mpi_check(MPI_Allreduce(&own, &together, sizeof own, MPI_BYTE, MPI_BOR, machine), "MPI_Allreduce");
+    MPI_Comm_free(&machine);
+    int processors = CPU_COUNT(&together) > 0 ? CPU_COUNT(&together) : 1;
+    /* bound ranks: sum = processors, so each keeps its own; unbound: each counts all, and gets an even share */
+    int threads = (int)((long)count * processors / (sum > 0 ? sum : 1));
+    return threads > 0 ? threads : 1;
+}
+
+const char *cmus_host_name(void) {
+    static char name[256];
+    if (!name[0] && gethostname(name, sizeof name - 1) != 0)
+        snprintf(name, sizeof name, "unknown");
+    return name;
+}
+
+const char *cmus_mpi_version(void) {
+    static char text[MPI_MAX_LIBRARY_VERSION_STRING + 1];
+    int length = 0;
+    if (MPI_Get_library_version(text, &length) != MPI_SUCCESS)
+        return "unknown";
+    text[strcspn(text, "\r\n")] = 0;
+    return text;
+}

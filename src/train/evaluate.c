@@ -1,0 +1,118 @@
+#include "cmus/evaluate.h"
+
+#include <string.h>
+
+#include "cmus/log.h"
+#include "cmus/memory.h"
+#include "cmus/sampler.h"
+
+/* What a rank has to send: one prediction after another, each with its TEM arrays. */
+typedef struct package {
+    char *bytes;
+    size_t size, capacity;
+} package;
+
+static void put(package *p, const void *data, size_t size) {
+    p->bytes = cmus_grow(p->bytes, &p->capacity, p->size + size, 1);
+    memcpy(p->bytes + p->size, data, size);
+    p->size += size;
+}
+
+static void pack(package *p, int index, const cmus_case *one, const cmus_case_result *result) {
+    cmus_prediction head = {.index = index, .tem_count = one->tem_count, .result = *result};
+    size_t count = (size_t)one->tem_count;
+    put(p, &head, sizeof head);
+    put(p, result->tem_weight, count * sizeof *result->tem_weight);
+    put(p, result->tem_distance, count * sizeof *result->tem_distance);
+    put(p, result->tem_kept, count * sizeof *result->tem_kept);
+}
+
+static void *take(const char **at, size_t size) {
+    void *copy = cmus_allocate_raw(size, 1);
+    memcpy(copy, *at, size);
+    *at += size;
+    return copy;
+}
+
+static void unpack(const char **at, cmus_prediction *prediction) {
+    memcpy(prediction, *at, sizeof *prediction);
+    *at += sizeof *prediction;
+    size_t count = (size_t)prediction->tem_count;
+    prediction->result.tem_weight = take(at, count * sizeof *prediction->result.tem_weight);
+    prediction->result.tem_distance = take(at, count * sizeof *prediction->result.tem_distance);
+    prediction->result.tem_kept = take(at, count * sizeof *prediction->result.tem_kept);
+}
+
+/* This rank's cases, some at a time. */
+static cmus_status run_own(const cmus_evaluator *e, const int *own, int count, cmus_metrics *metrics, package *sent) {
+    for (int begin = 0; begin < count; begin += CMUS_CASES_AT_ONCE) {
+        int part = count - begin < CMUS_CASES_AT_ONCE ? count - begin : CMUS_CASES_AT_ONCE;
+        CMUS_TRY(cmus_batch_load(e->batch, own + begin, part, -1));
+        const cmus_case *cases = cmus_batch_cases(e->batch);
+        cmus_case_result *results = cmus_batch_results(e->batch);
+        cmus_net_outputs(e->net, cases, part, results);
+        for (int i = 0; i < part; i++) {
+            cmus_metrics_add(metrics, &results[i], cases[i].label, e->config->net.classes);
+            if (sent)
+                pack(sent, own[begin + i], &cases[i], &results[i]);
+        }
+    }
+    return CMUS_OK;
+}
+
+/* Rank 0 puts what came, rank after rank, into the order of the cases; each rank sent its cases in that order. */
+static void collect(const cmus_evaluator *e, const package *sent, const int *rank_of, int count,
+                    cmus_prediction *predictions) {
+    int ranks = e->communicator->ranks;
+    size_t *sizes = cmus_allocate((size_t)ranks, sizeof *sizes);
+    const char **at = cmus_allocate((size_t)ranks, sizeof *at);
+    char *all;
+    cmus_gather_bytes(e->communicator, sent->bytes, sent->size, &all, sizes);
+    if (all) {
+        const char *begin = all;
+        for (int rank = 0; rank < ranks; rank++) {
+            at[rank] = begin;
+            begin += sizes[rank];
+        }
+        for (int i = 0; i < count; i++)
+            unpack(&at[rank_of[i]], &predictions[i]);
+    }
+    cmus_free(all);
+    cmus_free(at);
+    cmus_free(sizes);
+}
+
+cmus_status cmus_evaluate(const cmus_evaluator *e, const int *indices, int count, cmus_metrics *metrics,
+                          cmus_prediction *predictions) {
+    int *images = cmus_allocate((size_t)count, sizeof(int)), *rank_of = cmus_allocate((size_t)count, sizeof(int));
+    int *own = cmus_allocate((size_t)count, sizeof(int)), own_count = 0;
+    for (int i = 0; i < count; i++)
+        images[i] = cmus_case_images(e->dataset, e->config, indices[i]);
+    cmus_share_cases(images, count, e->communicator->ranks, rank_of);
+    for (int i = 0; i < count; i++)
+        if (rank_of[i] == e->communicator->rank)
+            own[own_count++] = indices[i];
+    package sent = {0};
+    *metrics = (cmus_metrics){0};
+    cmus_status status = run_own(e, own, own_count, metrics, predictions ? &sent : NULL);
+    status = cmus_agree(e->communicator, status);
+    if (status == CMUS_OK) {
+        cmus_sum_doubles(e->communicator, (double *)metrics, CMUS_METRICS_FIELDS);
+        if (predictions)
+            collect(e, &sent, rank_of, count, predictions);
+    }
+    cmus_free(sent.bytes);
+    cmus_free(own);
+    cmus_free(images);
+    cmus_free(rank_of);
+    return status;
+}
+
+void cmus_predictions_free(cmus_prediction *predictions, int count) {
+    for (int i = 0; predictions && i < count; i++) {
+        cmus_free(predictions[i].result.tem_weight);
+        cmus_free(predictions[i].result.tem_distance);
+        cmus_free(predictions[i].result.tem_kept);
+    }
+    cmus_free(predictions);
+}

@@ -1,0 +1,109 @@
+/* The course of a fold: check, begin or resume, train, finish. */
+#include "cmus/trainer.h"
+
+#include <omp.h>
+#include <string.h>
+#include <time.h>
+
+#include "cmus/gemm.h"
+#include "cmus/memory.h"
+#include "trainer_internal.h"
+
+static void gather_hosts(cmus_trainer *trainer) {
+    const char *host = cmus_host_name();
+    size_t *sizes = cmus_allocate((size_t)trainer->communicator->ranks, sizeof *sizes);
+    cmus_gather_bytes(trainer->communicator, host, strlen(host) + 1, &trainer->hosts, sizes);
+    cmus_free(sizes);
+}
+
+static bool is_full_swin(const cmus_net_config *net) {
+    cmus_net_config full = cmus_net_config_published();
+    return net->embed_dim == full.embed_dim && memcmp(net->depths, full.depths, sizeof full.depths) == 0;
+}
+
+static void announce(const cmus_trainer *trainer, cmus_fold_state state) {
+    const cmus_config *config = trainer->config;
+    const cmus_parameters *parameters = cmus_net_parameters(trainer->net);
+    char *classes = cmus_config_value(config, &cmus_keys[0]);
+    cmus_info("fold %d of %d, repeat %d: %d training and %d held-out cases, classes %s", trainer->options->fold,
+              trainer->folds, trainer->options->repeat, trainer->training_count, trainer->held_out_count, classes);
+    cmus_free(classes);
+    cmus_info("%zu parameters in %zu tensors; %d ranks x %d threads; %d images at once in %g GiB a rank",
+              parameters->size, parameters->count, trainer->communicator->ranks, omp_get_max_threads(),
+              cmus_net_images_at_once(trainer->net), config->memory_gib);
+    cmus_info("%s; %s kernels", cmus_blas_description(), cmus_kernels_description());
+    if (state == CMUS_FOLD_RESUMED)
+        cmus_info("resumed from %s/last after epoch %d, update %lld", trainer->fold_folder, trainer->position.epoch,
+                  (long long)trainer->position.step);
+    else if (state == CMUS_FOLD_BEGUN)
+        cmus_info("%s has no checkpoint yet: begun again from the start", trainer->fold_folder);
+    if (state != CMUS_FOLD_RESUMED && !trainer->options->init && is_full_swin(&config->net) &&
+        trainer->communicator->rank == 0)
+        cmus_warn("the encoders start from random weights; the published protocol starts from ImageNet weights: --init "
+                  "FILE.safetensors");
+}
+
+/* What rank 0 found in the fold folder, for all ranks. */
+static cmus_status look(cmus_trainer *trainer, cmus_fold_state *state) {
+    cmus_status status = CMUS_OK;
+    if (trainer->communicator->rank == 0)
+        status = cmus_fold_folder_look(trainer, state);
+    CMUS_TRY(cmus_agree(trainer->communicator, status));
+    cmus_broadcast(trainer->communicator, state, sizeof *state, 0);
+    cmus_broadcast(trainer->communicator, &trainer->position, sizeof trainer->position, 0);
+    return CMUS_OK;
+}
+
+static bool is_done(const cmus_trainer *trainer) {
+    const cmus_config *config = trainer->config;
+    return trainer->position.epoch >= config->epochs ||
+           (config->max_updates && trainer->position.step >= config->max_updates);
+}
+
+/* By rank 0, at the end of an epoch: the rows reach the disk before the checkpoint that counts on them. */
+static cmus_status save(cmus_trainer *trainer) {
+    CMUS_TRY(cmus_row_log_sync(trainer->train_rows));
+    CMUS_TRY(cmus_row_log_sync(trainer->step_rows));
+    return cmus_checkpoint_write(trainer->fold_folder, &trainer->identity, trainer->position,
+                                 cmus_net_parameters(trainer->net), cmus_net_weights(trainer->net), trainer->moments);
+}
+
+static cmus_status train(cmus_trainer *trainer) {
+    int64_t epochs_left = trainer->config->epochs - trainer->position.epoch;
+    cmus_progress_begin(&trainer->progress, "trained", "cases", epochs_left * trainer->training_count);
+    while (!is_done(trainer)) {
+        CMUS_TRY(cmus_trainer_epoch(trainer, trainer->position.epoch));
+        trainer->position.epoch++;
+        cmus_status status = trainer->communicator->rank == 0 ? save(trainer) : CMUS_OK;
+        CMUS_TRY(cmus_agree(trainer->communicator, status));
+    }
+    cmus_progress_end(&trainer->progress, trainer->progress_done);
+    return CMUS_OK;
+}
+
+static cmus_status run(cmus_trainer *trainer) {
+    CMUS_TRY(cmus_agree(trainer->communicator, cmus_blas_check()));
+    CMUS_TRY(cmus_agree(trainer->communicator, cmus_trainer_open(trainer)));
+    cmus_fold_state state = CMUS_FOLD_NEW;
+    CMUS_TRY(look(trainer, &state));
+    if (state == CMUS_FOLD_FINISHED) {
+        cmus_info("%s is finished already; nothing to do", trainer->fold_folder);
+        return CMUS_OK;
+    }
+    gather_hosts(trainer);
+    announce(trainer, state);
+    CMUS_TRY(cmus_trainer_fill(trainer, state == CMUS_FOLD_RESUMED));
+    cmus_status status = trainer->communicator->rank == 0 ? cmus_fold_folder_begin(trainer) : CMUS_OK;
+    CMUS_TRY(cmus_agree(trainer->communicator, status));
+    CMUS_TRY(train(trainer));
+    return cmus_fold_folder_finish(trainer);
+}
+
+cmus_status cmus_train_fold(const cmus_communicator *communicator, cmus_config *config,
+                            const cmus_train_options *options) {
+    cmus_trainer trainer = {.communicator = communicator, .config = config, .options = options};
+    trainer.fold_folder = cmus_format_string("%s/fold-%d", options->out, options->fold);
+    cmus_status status = run(&trainer);
+    cmus_trainer_close(&trainer);
+    return status;
+}

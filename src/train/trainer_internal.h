@@ -1,0 +1,58 @@
+/* State of one fold's training, shared by the trainer's files. */
+#ifndef CMUS_TRAINER_INTERNAL_H
+#define CMUS_TRAINER_INTERNAL_H
+
+#include "cmus/checkpoint.h"
+#include "cmus/evaluate.h"
+#include "cmus/log.h"
+#include "cmus/row_log.h"
+#include "cmus/splits.h"
+#include "cmus/trainer.h"
+
+typedef struct cmus_trainer {
+    const cmus_communicator *communicator;
+    cmus_config *config;
+    const cmus_train_options *options;
+    char *fold_folder;
+
+    cmus_dataset *dataset;
+    int folds;
+    int *training, *held_out; /* cases, in the order of the data set */
+    int training_count, held_out_count;
+    cmus_run_identity identity;
+
+    cmus_net *net;
+    float *moments[CMUS_MOMENTS];
+    cmus_batch *batch;
+    int *own; /* [batch]: room for this rank's cases of a batch */
+
+    cmus_position position;
+    cmus_row_log *train_rows, *step_rows; /* rank 0 */
+    cmus_progress progress;
+    int64_t progress_done;
+    char *started, *hosts; /* for run.json; hosts on rank 0 */
+} cmus_trainer;
+
+/* Not collective. Opens data set and splits, checks them against the configuration, picks the fold's cases. */
+cmus_status cmus_trainer_open(cmus_trainer *trainer);
+/* Collective. Makes the network and fills its weights: fresh, from --init, or from the checkpoint. */
+cmus_status cmus_trainer_fill(cmus_trainer *trainer, bool resumed);
+void cmus_trainer_close(cmus_trainer *trainer);
+
+/* Collective. Trains one epoch and writes its rows; position.step moves on. */
+cmus_status cmus_trainer_epoch(cmus_trainer *trainer, int epoch);
+
+/* What a fold folder is found to hold. */
+typedef enum cmus_fold_state { CMUS_FOLD_NEW, CMUS_FOLD_BEGUN, CMUS_FOLD_RESUMED, CMUS_FOLD_FINISHED } cmus_fold_state;
+
+/* By rank 0. Looks at RUN/fold-K: ARGUMENT if it is begun and --resume was not given; MISMATCH if it is of another run.
+ * With RESUMED, position is that of the checkpoint in last/. Nothing is written but the checkpoint's place. */
+cmus_status cmus_fold_folder_look(cmus_trainer *trainer, cmus_fold_state *state);
+/* By rank 0. Makes the folder with config.yaml and run.json, and opens the row logs at the position. */
+cmus_status cmus_fold_folder_begin(cmus_trainer *trainer);
+/* Collective. Writes final weights, predictions, run.json and the manifest. */
+cmus_status cmus_fold_folder_finish(cmus_trainer *trainer);
+/* By rank 0. run.json; `complete`: the fold is done. */
+cmus_status cmus_run_record_write(const cmus_trainer *trainer, bool complete, double peak_memory);
+
+#endif

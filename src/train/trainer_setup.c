@@ -1,0 +1,154 @@
+/* Before training: data set, splits and fold; network and weights. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmus/memory.h"
+#include "trainer_internal.h"
+
+/* The classes of the configuration, if any, must be the data set's; then the data set's are taken. */
+static cmus_status take_classes(const cmus_trainer *trainer) {
+    cmus_config *config = trainer->config;
+    const cmus_dataset *dataset = trainer->dataset;
+    int count = cmus_dataset_class_count(dataset), found = 0;
+    for (int i = 0; i < config->class_count; i++)
+        for (int j = 0; j < count; j++)
+            found += strcmp(config->classes[i], cmus_dataset_class_name(dataset, j)) == 0;
+    if (count < 2 || count > CMUS_MAX_CLASSES)
+        return cmus_fail(CMUS_ERROR_DATA, "%s: %d classes; 2 to %d can be trained", trainer->options->data, count,
+                         CMUS_MAX_CLASSES);
+    cmus_config stored = *config;
+    stored.class_count = count;
+    for (int i = 0; i < count; i++)
+        if (snprintf(stored.classes[i], CMUS_CLASS_NAME, "%s", cmus_dataset_class_name(dataset, i)) >= CMUS_CLASS_NAME)
+            return cmus_fail(CMUS_ERROR_LIMIT, "%s: the name of class %d is too long", trainer->options->data, i);
+    if (config->class_count > 0 && (found != count || config->class_count != count)) {
+        char *wanted = cmus_config_value(config, &cmus_keys[0]), *there = cmus_config_value(&stored, &cmus_keys[0]);
+        cmus_status status = cmus_fail(CMUS_ERROR_MISMATCH,
+                                       "%s: classes are %s, but the data set %s has %s; leave the key out or pack "
+                                       "the data again",
+                                       trainer->options->config, wanted, trainer->options->data, there);
+        cmus_free(wanted);
+        cmus_free(there);
+        return status;
+    }
+    *config = stored;
+    config->net.classes = count;
+    return CMUS_OK;
+}
+
+static cmus_status pick_cases(cmus_trainer *trainer, const cmus_splits *splits, const char *path) {
+    int fold = trainer->options->fold, repeat = trainer->options->repeat;
+    if (fold >= splits->folds)
+        return cmus_fail(CMUS_ERROR_ARGUMENT, "--fold %d: %s has the folds 0 to %d", fold, path, splits->folds - 1);
+    if (repeat >= splits->repeats)
+        return cmus_fail(CMUS_ERROR_ARGUMENT, "--repeat %d: %s has the repeats 0 to %d", repeat, path,
+                         splits->repeats - 1);
+    trainer->folds = splits->folds;
+    trainer->training = cmus_allocate((size_t)splits->cases, sizeof(int));
+    trainer->held_out = cmus_allocate((size_t)splits->cases, sizeof(int));
+    for (int i = 0; i < splits->cases; i++) {
+        int of_case = splits->fold[(size_t)repeat * (size_t)splits->cases + (size_t)i];
+        if (of_case == fold)
+            trainer->held_out[trainer->held_out_count++] = i;
+        else if (of_case != CMUS_FOLD_HOLDOUT)
+            trainer->training[trainer->training_count++] = i;
+    }
+    return CMUS_OK;
+}
+
+static cmus_status read_splits(cmus_trainer *trainer) {
+    char *path = cmus_path_join(trainer->options->data, "splits.csv");
+    cmus_splits splits = {0};
+    cmus_status status = cmus_splits_read(path, trainer->dataset, &splits);
+    if (status == CMUS_ERROR_NOT_FOUND)
+        status = cmus_fail(status, "%s: there is none; make it once by: cmus-split %s --folds 5 --seed 1", path,
+                           trainer->options->data);
+    if (status == CMUS_OK)
+        status = cmus_sha256_file(path, trainer->identity.splits_hash);
+    if (status == CMUS_OK)
+        status = pick_cases(trainer, &splits, path);
+    cmus_splits_free(&splits);
+    cmus_free(path);
+    return status;
+}
+
+cmus_status cmus_trainer_open(cmus_trainer *trainer) {
+    const cmus_train_options *options = trainer->options;
+    cmus_config *config = trainer->config;
+    CMUS_TRY(cmus_dataset_open(options->data, &trainer->dataset));
+    int size = cmus_dataset_image_size(trainer->dataset);
+    if (size != config->net.image_size)
+        return cmus_fail(CMUS_ERROR_MISMATCH,
+                         "%s: image_size is %d, but the images of %s have %d pixels; pack them again or change the key",
+                         options->config, config->net.image_size, options->data, size);
+    CMUS_TRY(take_classes(trainer));
+    CMUS_TRY(read_splits(trainer));
+    cmus_run_identity *identity = &trainer->identity;
+    identity->config = config;
+    identity->fold = options->fold;
+    identity->repeat = options->repeat;
+    cmus_config_hash(config, identity->config_hash);
+    snprintf(identity->dataset_hash, sizeof identity->dataset_hash, "%s", cmus_dataset_hash(trainer->dataset));
+    CMUS_TRY(cmus_net_create(&config->net, true, &trainer->net));
+    if (options->init && cmus_net_parameters(trainer->net))
+        CMUS_TRY(cmus_weights_initialize(options->init, cmus_net_parameters(trainer->net), NULL, &(size_t){0}));
+    return CMUS_OK;
+}
+
+static cmus_status fill_fresh(cmus_trainer *trainer) {
+    const cmus_parameters *parameters = cmus_net_parameters(trainer->net);
+    float *weights = cmus_net_weights(trainer->net);
+    cmus_parameters_initialize(parameters, trainer->config->seed, weights);
+    if (!trainer->options->init)
+        return CMUS_OK;
+    size_t left_out = 0;
+    cmus_status status = CMUS_OK;
+    if (trainer->communicator->rank == 0)
+        status = cmus_weights_initialize(trainer->options->init, parameters, weights, &left_out);
+    CMUS_TRY(cmus_agree(trainer->communicator, status));
+    cmus_broadcast(trainer->communicator, weights, parameters->size * sizeof(float), 0);
+    cmus_info("weights from %s: %zu tensors", trainer->options->init, parameters->count - left_out);
+    if (left_out)
+        cmus_warn(
+            "%zu tensors of the heads in %s are of another number of classes and were left out: these heads begin "
+            "at random",
+            left_out, trainer->options->init);
+    return CMUS_OK;
+}
+
+static cmus_status fill_from_checkpoint(cmus_trainer *trainer) {
+    const cmus_parameters *parameters = cmus_net_parameters(trainer->net);
+    float *weights = cmus_net_weights(trainer->net);
+    cmus_status status = CMUS_OK;
+    if (trainer->communicator->rank == 0)
+        status = cmus_checkpoint_read(trainer->fold_folder, parameters, weights, trainer->moments);
+    CMUS_TRY(cmus_agree(trainer->communicator, status));
+    cmus_broadcast(trainer->communicator, weights, parameters->size * sizeof(float), 0);
+    for (int i = 0; i < CMUS_MOMENTS; i++)
+        cmus_broadcast(trainer->communicator, trainer->moments[i], parameters->size * sizeof(float), 0);
+    return CMUS_OK;
+}
+
+cmus_status cmus_trainer_fill(cmus_trainer *trainer, bool resumed) {
+    for (int i = 0; i < CMUS_MOMENTS; i++)
+        trainer->moments[i] = cmus_allocate(cmus_net_parameters(trainer->net)->size, sizeof(float));
+    trainer->batch = cmus_batch_create(trainer->net, trainer->dataset, trainer->config);
+    trainer->own = cmus_allocate((size_t)trainer->config->batch, sizeof(int));
+    return resumed ? fill_from_checkpoint(trainer) : fill_fresh(trainer);
+}
+
+void cmus_trainer_close(cmus_trainer *trainer) {
+    cmus_row_log_close(trainer->train_rows);
+    cmus_row_log_close(trainer->step_rows);
+    cmus_batch_free(trainer->batch);
+    for (int i = 0; i < CMUS_MOMENTS; i++)
+        cmus_free(trainer->moments[i]);
+    cmus_net_free(trainer->net);
+    cmus_dataset_close(trainer->dataset);
+    cmus_free(trainer->training);
+    cmus_free(trainer->held_out);
+    cmus_free(trainer->own);
+    cmus_free(trainer->fold_folder);
+    cmus_free(trainer->started);
+    cmus_free(trainer->hosts);
+}
