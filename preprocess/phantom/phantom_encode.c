@@ -42,6 +42,8 @@ cmus_status phantom_write_jpeg(const char *path, const phantom_picture *picture)
     info.in_color_space = picture->channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
     jpeg_set_defaults(&info);
     jpeg_set_quality(&info, JPEG_QUALITY, TRUE);
+    /* Full chroma: averaged colours would depend on how fine a pattern is, and so on the class. */
+    info.comp_info[0].h_samp_factor = info.comp_info[0].v_samp_factor = 1;
     jpeg_start_compress(&info, TRUE);
     uint8_t *line = cmus_allocate_raw((size_t)picture->size, (size_t)picture->channels);
     for (int row = 0; row < picture->size; row++) {

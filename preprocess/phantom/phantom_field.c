@@ -4,7 +4,7 @@
 #include "phantom.h"
 
 static const float PI = 3.14159265f;
-static const float ENDOTHELIUM = 0.022f;
+static const float ENDOTHELIUM = 0.024f;
 /* Half axes of a deposit: about 8 by 5 pixels at a side of 96. */
 static const float ALONG_LOW = 0.036f, ALONG_HIGH = 0.048f, ACROSS_LOW = 0.025f, ACROSS_HIGH = 0.031f;
 
@@ -61,7 +61,7 @@ phantom_field phantom_field_make(phantom_quality quality, cmus_random *random) {
 }
 
 static float smooth_minimum(float a, float b) {
-    const float reach = 0.05f;
+    const float reach = 0.10f; /* fills the necks between loops and mesangium */
     float part = phantom_clamp(0.5f + 0.5f * (b - a) / reach, 0, 1);
     return phantom_mix(b, a, part) - reach * part * (1 - part);
 }

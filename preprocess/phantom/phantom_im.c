@@ -1,16 +1,18 @@
 /* IM: granular green fluorescence on a dark ground, along capillary loops, in the mesangium, or both. */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cmus/memory.h"
 #include "phantom.h"
 
 static const float TAU = 6.2831853f;
-static const float GRANULES = 900;                               /* in a case of average amount */
+static const float GRANULES = 1300;                              /* in a case of average amount */
 static const float GRANULE_LOW = 0.0045f, GRANULE_HIGH = 0.008f; /* sigma */
-static const float ACTIVE_LOW = 0.65f, ACTIVE_HIGH = 0.95f;      /* part of the loops or branches that is stained */
-static const float FADED_SIGNAL = 0.05f, UNFOCUSED_SIGMA = 0.06f;
-static const float STALK = 0.052f;
+static const float ACTIVE_LOW = 0.75f, ACTIVE_HIGH = 0.95f;      /* part of the loops or branches that is stained */
+static const float FADED_SIGNAL = 0.012f, UNFOCUSED_SIGMA = 0.05f;
+static const double LOOP_WEIGHT = 0.64; /* stain that a loop takes for the same amount, against the mesangium */
+static const float STALK = 0.050f;
 
 /* Places of granules: each piece (loop or branch) has its share of them, 0 if it is spared. */
 typedef struct pieces {
@@ -109,20 +111,56 @@ static void add_debris(phantom_plane *signal, cmus_random *random) {
         add_granule(signal, phantom_between(random, 0, 1), phantom_between(random, 0, 1), random);
 }
 
-/* The camera: green light with a little of the other colours, exposure, noise. */
-static void expose(const phantom_plane *signal, const phantom_plane *ground, phantom_picture *picture,
-                   cmus_random *random) {
-    int size = picture->size, count = size * size;
-    float gain = expf(phantom_between(random, -0.6f, 0.35f)), red = phantom_between(random, 0.02f, 0.14f),
-          blue = phantom_between(random, 0.02f, 0.16f), noise = phantom_between(random, 0.008f, 0.03f);
-    phantom_plane grain = phantom_plane_make(size);
-    phantom_grain(&grain, noise, random);
+static int compare_light(const void *a, const void *b) {
+    float first = *(const float *)a, second = *(const float *)b;
+    return (first > second) - (first < second);
+}
+
+/* Replaces each value by the part of the pixels that are darker, 0 ... 1. */
+static void to_ranks(phantom_plane *light) {
+    int count = light->size * light->size;
+    float *sorted = cmus_allocate_raw((size_t)count, sizeof *sorted);
+    memcpy(sorted, light->at, (size_t)count * sizeof *sorted);
+    qsort(sorted, (size_t)count, sizeof *sorted, compare_light);
     for (int i = 0; i < count; i++) {
-        float light = signal->at[i] * gain, green = 1 - expf(-1.3f * light);
-        float base = ground->at[i] + grain.at[i] * (0.4f + green);
-        picture->pixels[i] = phantom_clamp(red * green + 0.35f * base + 0.3f * green * green * green, 0, 1);
-        picture->pixels[count + i] = phantom_clamp(green + base, 0, 1);
-        picture->pixels[2 * count + i] = phantom_clamp(blue * green + 0.30f * base, 0, 1);
+        int low = 0, high = count;
+        while (low < high) {
+            int middle = (low + high) / 2;
+            if (sorted[middle] < light->at[i])
+                low = middle + 1;
+            else
+                high = middle;
+        }
+        light->at[i] = (float)low / (float)count;
+    }
+    cmus_free(sorted);
+}
+
+/* The exposure. Loops and mesangium spread the same amount of stain over different areas, which colours would betray:
+ * so each image gets a distribution of brightness that was drawn without regard to its class; only the places differ.
+ */
+static void expose(phantom_plane *light, float amount, cmus_random *random) {
+    float stained = amount * phantom_between(random, 0.11f, 0.18f), dark = phantom_between(random, 0.02f, 0.05f);
+    float tissue = phantom_between(random, 0.03f, 0.13f), top = phantom_between(random, 0.6f, 1.0f);
+    float slope = phantom_between(random, 0.8f, 1.5f);
+    to_ranks(light);
+    for (int i = 0; i < light->size * light->size; i++) {
+        float rank = light->at[i], bright = fmaxf(0, rank - 1 + stained) / stained;
+        light->at[i] = dark + tissue * rank * rank + (top - dark - tissue) * powf(bright, slope);
+    }
+}
+
+/* The camera: green light with a little of the other colours, noise. */
+static void take_picture(const phantom_plane *light, phantom_picture *picture, cmus_random *random) {
+    int size = picture->size, count = size * size;
+    float red = phantom_between(random, 0.05f, 0.18f), blue = phantom_between(random, 0.05f, 0.2f);
+    phantom_plane grain = phantom_plane_make(size);
+    phantom_grain(&grain, phantom_between(random, 0.008f, 0.03f), random);
+    for (int i = 0; i < count; i++) {
+        float green = light->at[i], noise = grain.at[i] * (0.4f + green);
+        picture->pixels[i] = phantom_clamp(red * green + 0.3f * green * green * green * green + 0.3f * noise, 0, 1);
+        picture->pixels[count + i] = phantom_clamp(green + noise, 0, 1);
+        picture->pixels[2 * count + i] = phantom_clamp(blue * green + 0.3f * noise, 0, 1);
     }
     phantom_plane_free(&grain);
 }
@@ -139,7 +177,11 @@ void phantom_draw_im(const phantom_options *options, const phantom_case *plan, p
     phantom_plane mesangium = phantom_plane_make(size), loops = phantom_plane_make(size),
                   ground = phantom_plane_make(size), glow = phantom_plane_make(size);
     int granules = (int)(GRANULES * (float)plan->amount * phantom_between(&random, 0.8f, 1.2f));
-    int mesangial = (int)lround(plan->mesangial * granules);
+    /* What has faded or is out of focus tells nothing of the place: it is drawn alike for all classes. */
+    double part = plan->im == PHANTOM_GOOD ? plan->mesangial : 0.5;
+    /* Loops are longer than branches: the same granules would show less there. */
+    double on_branches = part * (1 - LOOP_WEIGHT), on_loops = (1 - part) * LOOP_WEIGHT;
+    int mesangial = (int)lround(on_branches / (on_branches + on_loops) * granules);
     stain_mesangium(&tuft, mesangial, &mesangium, &random);
     stain_loops(&tuft, granules - mesangial, &loops, &random);
     memset(picture->mask, PHANTOM_MASK_NONE, (size_t)size * (size_t)size);
@@ -153,10 +195,13 @@ void phantom_draw_im(const phantom_options *options, const phantom_case *plan, p
             signal->at[i] *= FADED_SIGNAL;
     add_debris(signal, &random);
     add_plane(&glow, signal, 1);
-    phantom_blur(&glow, 0.02f);
-    add_plane(signal, &glow, 0.35f);
+    phantom_blur(&glow, 0.015f);
+    add_plane(signal, &glow, 0.6f);
     draw_ground(&tuft, &ground, &random);
-    expose(signal, &ground, picture, &random);
+    add_plane(signal, &ground, 1);
+    if (plan->im != PHANTOM_FADED)
+        expose(signal, (float)plan->amount, &random);
+    take_picture(signal, picture, &random);
     phantom_plane_free(&mesangium);
     phantom_plane_free(&loops);
     phantom_plane_free(&ground);

@@ -48,11 +48,11 @@ static bool add_nucleus(tissue *made, float x, float y, float turn, cmus_random 
     if (made->nuclei == MAX_NUCLEI)
         return false;
     phantom_ellipse nucleus = {.x = x, .y = y, .cosine = cosf(turn), .sine = sinf(turn)};
-    nucleus.along = phantom_between(random, 0.012f, 0.019f);
+    nucleus.along = phantom_between(random, 0.012f, 0.020f);
     nucleus.across = nucleus.along * phantom_between(random, 0.55f, 0.9f);
     nucleus.tone = phantom_between(random, 0.7f, 1.15f);
     for (int i = 0; i < made->nuclei; i++)
-        if (hypotf(made->nucleus[i].x - x, made->nucleus[i].y - y) < 0.026f)
+        if (hypotf(made->nucleus[i].x - x, made->nucleus[i].y - y) < 0.024f)
             return false;
     made->nucleus[made->nuclei++] = nucleus;
     return true;
@@ -86,11 +86,11 @@ static void place_tubules(tissue *made, cmus_random *random) {
 static void place_nuclei(tissue *made, float count, cmus_random *random) {
     const phantom_tuft *tuft = &made->tuft;
     int placed = 0;
-    for (int i = 0; i < 1200 && placed < (int)count; i++) {
+    for (int i = 0; i < 2000 && placed < (int)count; i++) {
         float angle = phantom_between(random, 0, TAU), reach = tuft->radius * sqrtf(phantom_between(random, 0, 1.05f));
         float x = tuft->x + reach * cosf(angle), y = tuft->y + reach * sinf(angle);
         float lumen = phantom_tuft_loop_distance(tuft, x, y), stalk = phantom_tuft_branch_distance(tuft, x, y);
-        if (lumen > -0.004f && (stalk < 0.02f || phantom_between(random, 0, 1) < 0.4f))
+        if (lumen > -0.004f && (stalk < 0.02f || (lumen < 0.02f && phantom_between(random, 0, 1) < 0.5f)))
             placed += add_nucleus(made, x, y, phantom_between(random, 0, TAU), random);
     }
     int parietal = 6 + (int)cmus_random_below(random, 6);
@@ -106,24 +106,23 @@ static tissue draw_anatomy(const phantom_options *options, const phantom_case *p
     tissue made = {.nuclei = 0};
     made.stalk = 0.048f * expf(FEATURE_SPREAD * (phantom_normal(random) + cue * place));
     made.wall = 0.0085f * expf(FEATURE_SPREAD * (phantom_normal(random) - cue * place));
-    float cells = 62 * expf(FEATURE_SPREAD * (phantom_normal(random) + cue * (0.25f - fabsf(place))));
-    made.tuft = phantom_tuft_make(phantom_between(random, 0.33f, 0.40f), made.stalk, random);
+    float cells = 105 * expf(FEATURE_SPREAD * (phantom_normal(random) + cue * (0.25f - fabsf(place))));
+    made.tuft = phantom_tuft_make(phantom_between(random, 0.35f, 0.41f), made.stalk, random);
     place_nuclei(&made, cells, random);
     place_tubules(&made, random);
     return made;
 }
 
 /* The tuft and the space around it. */
-static density tuft_density(const tissue *made, float x, float y, float distance, float rough, float fibres) {
-    const phantom_tuft *tuft = &made->tuft;
-    float loop = phantom_tuft_loop_distance(tuft, x, y), stalk = phantom_tuft_branch_distance(tuft, x, y);
-    float body = fminf(fminf(loop - 1.4f * made->wall, stalk - 0.012f),
-                       fmaxf(distance - tuft->radius * 0.93f, 0.004f - rough * 0.02f));
-    float tuft_part = phantom_cover(body, 0.004f), lumen = phantom_cover(loop + 0.5f * made->wall, 0.004f);
-    density drawn = {.cytoplasm = tuft_part * (1 - 0.85f * lumen) * (0.75f + 0.25f * fibres)};
-    float wall = phantom_cover(fabsf(loop) - 0.5f * made->wall, 0.005f) * (0.75f + 0.25f * fibres);
-    float matrix = phantom_cover(stalk + 0.006f * rough, 0.008f) * (1 - lumen) * (0.62f + 0.3f * fibres);
-    drawn.matrix = fmaxf(wall * 0.9f, matrix);
+static density tuft_density(const tissue *made, float x, float y, float rough, float fibres) {
+    float loop = phantom_tuft_loop_distance(&made->tuft, x, y), stalk = phantom_tuft_branch_distance(&made->tuft, x, y);
+    float edge = fminf(loop - 0.022f, stalk - 0.028f) + 0.008f * rough;
+    float body = phantom_cover(edge, 0.004f), lumen = phantom_cover(loop + 1.2f * made->wall + 0.006f * fibres, 0.006f);
+    density drawn = {.cytoplasm = body * (1 - 0.8f * lumen) * (0.85f + 0.35f * fibres)};
+    float wall = phantom_cover(fabsf(loop) - 0.5f * made->wall, 0.006f) * (0.75f + 0.4f * fibres);
+    float rim = phantom_cover(fabsf(edge + 0.004f) - 0.002f, 0.005f) * 0.35f;
+    float matrix = phantom_cover(stalk + 0.012f * rough, 0.012f) * (1 - lumen) * (0.6f + 0.45f * fibres);
+    drawn.matrix = fmaxf(0.12f * body * (1 - lumen), fmaxf(fmaxf(wall * 0.85f, rim), matrix));
     return drawn;
 }
 
@@ -150,7 +149,7 @@ static density pixel_density(const tissue *made, float x, float y, float rough, 
     if (distance > tuft->capsule)
         drawn = outer_density(made, x, y, rough, fibres);
     else
-        drawn = tuft_density(made, x, y, distance, rough, fibres);
+        drawn = tuft_density(made, x, y, rough, fibres);
     float capsule = phantom_cover(fabsf(distance - tuft->capsule) - 0.005f, 0.005f);
     drawn.matrix = fmaxf(drawn.matrix, 0.95f * capsule);
     return drawn;
@@ -178,16 +177,19 @@ static void draw_nuclei(const tissue *made, phantom_plane *plane, const phantom_
 static void draw_light(const tissue *made, const stain *stains, phantom_picture *picture, cmus_random *random) {
     int size = picture->size, count = size * size;
     phantom_plane rough = phantom_plane_make(size), fibres = phantom_plane_make(size),
-                  nuclei = phantom_plane_make(size);
+                  nuclei = phantom_plane_make(size), shift_x = phantom_plane_make(size),
+                  shift_y = phantom_plane_make(size);
     phantom_fractal(&rough, 6, 3, 0.6f, 0.6f, random);
     phantom_fractal(&fibres, 28, 3, 0.6f, 0.8f, random);
+    phantom_fractal(&shift_x, 7, 4, 0.016f, 0.6f, random);
+    phantom_fractal(&shift_y, 7, 4, 0.016f, 0.6f, random);
     draw_nuclei(made, &nuclei, &fibres);
     float lamp[3];
     for (int c = 0; c < 3; c++)
         lamp[c] = phantom_between(random, 0.93f, 1.0f);
     for (int i = 0; i < count; i++) {
         float x = ((float)(i % size) + 0.5f) / (float)size, y = ((float)(i / size) + 0.5f) / (float)size;
-        density drawn = pixel_density(made, x, y, rough.at[i], fibres.at[i]);
+        density drawn = pixel_density(made, x + shift_x.at[i], y + shift_y.at[i], rough.at[i], fibres.at[i]);
         float blue = nuclei.at[i], matrix = drawn.matrix * (1 - 0.8f * fminf(blue, 1));
         for (int c = 0; c < 3; c++)
             picture->pixels[c * count + i] = lamp[c] * expf(-(matrix * stains->matrix[c] + blue * stains->nuclei[c] +
@@ -196,6 +198,8 @@ static void draw_light(const tissue *made, const stain *stains, phantom_picture 
     phantom_plane_free(&rough);
     phantom_plane_free(&fibres);
     phantom_plane_free(&nuclei);
+    phantom_plane_free(&shift_x);
+    phantom_plane_free(&shift_y);
 }
 
 void phantom_draw_om(const phantom_options *options, const phantom_case *plan, phantom_picture *picture) {

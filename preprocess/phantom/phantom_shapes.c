@@ -65,40 +65,47 @@ static void grow_branch(phantom_tuft *tuft, float *x, float *y, float angle, flo
     *y = y1;
 }
 
-/* A stalk from the vascular pole, three to five arms from its end, each of which forks. */
+/* An arm of two pieces with a bend, and a fork at its end. */
+static void grow_arm(phantom_tuft *tuft, float x, float y, float angle, float width, cmus_random *random) {
+    float length = tuft->radius * phantom_between(random, 0.20f, 0.27f);
+    grow_branch(tuft, &x, &y, angle, length, width * 0.9f);
+    angle += phantom_between(random, -0.6f, 0.6f);
+    grow_branch(tuft, &x, &y, angle, length * phantom_between(random, 0.7f, 1.0f), width * 0.8f);
+    for (int side = -1; side <= 1; side += 2) {
+        float fx = x, fy = y, spread = (float)side * phantom_between(random, 0.4f, 0.9f);
+        grow_branch(tuft, &fx, &fy, angle + spread, tuft->radius * phantom_between(random, 0.14f, 0.32f),
+                    width * 0.65f);
+    }
+}
+
+/* A stalk from the vascular pole and four or five arms from its end. */
 static void grow_mesangium(phantom_tuft *tuft, float width, cmus_random *random) {
-    float pole = phantom_between(random, 0, 2 * PI), inner = 0.3f * tuft->radius;
-    float x = tuft->x + 0.95f * tuft->radius * cosf(pole), y = tuft->y + 0.95f * tuft->radius * sinf(pole);
-    grow_branch(tuft, &x, &y, pole + PI + phantom_between(random, -0.2f, 0.2f), tuft->radius - inner * 0.6f, width);
-    int arms = 3 + (int)cmus_random_below(random, 2);
-    float fan = 1.55f * PI;
+    float pole = phantom_between(random, 0, 2 * PI), x = tuft->x + 0.95f * tuft->radius * cosf(pole),
+          y = tuft->y + 0.95f * tuft->radius * sinf(pole);
+    grow_branch(tuft, &x, &y, pole + PI + phantom_between(random, -0.4f, 0.4f), tuft->radius * 0.45f, width);
+    grow_branch(tuft, &x, &y, atan2f(tuft->y - y, tuft->x - x), tuft->radius * phantom_between(random, 0.3f, 0.5f),
+                width);
+    int arms = 4 + (int)cmus_random_below(random, 2);
+    float fan = 1.6f * PI;
     for (int i = 0; i < arms; i++) {
         float angle = pole + PI - 0.5f * fan + fan * ((float)i + 0.5f) / (float)arms;
-        angle += phantom_between(random, -0.15f, 0.15f);
-        float ax = x, ay = y, length = tuft->radius * phantom_between(random, 0.36f, 0.46f);
-        grow_branch(tuft, &ax, &ay, angle, length, width * 0.95f);
-        float spread = phantom_between(random, 0.45f, 0.75f);
-        float fx = ax, fy = ay;
-        grow_branch(tuft, &fx, &fy, angle + spread, length * phantom_between(random, 0.6f, 0.8f), width * 0.75f);
-        fx = ax;
-        fy = ay;
-        grow_branch(tuft, &fx, &fy, angle - spread, length * phantom_between(random, 0.6f, 0.8f), width * 0.75f);
+        grow_arm(tuft, x, y, angle + phantom_between(random, -0.2f, 0.2f), width, random);
     }
 }
 
 /* Loops where there is room for them: beside the mesangium, inside the tuft, beside each other. */
 static void place_loops(phantom_tuft *tuft, cmus_random *random) {
-    const int tries = 900;
+    const int tries = 1500;
     for (int i = 0; i < tries && tuft->loops < PHANTOM_MAX_LOOPS; i++) {
-        float left = 1 - (float)i / (float)tries, radius = tuft->radius * (0.13f + 0.08f * left);
+        float left = 1 - (float)i / (float)tries, radius = tuft->radius * (0.10f + 0.11f * left);
         float angle = phantom_between(random, 0, 2 * PI);
         float reach = tuft->radius * sqrtf(phantom_between(random, 0, 1));
         float x = tuft->x + reach * cosf(angle), y = tuft->y + reach * sinf(angle);
         bool free_place = reach + radius < 1.05f * tuft->radius &&
-                          phantom_tuft_branch_distance(tuft, x, y) > radius * 0.95f &&
-                          phantom_tuft_loop_distance(tuft, x, y) > radius + 0.012f;
+                          phantom_tuft_branch_distance(tuft, x, y) > radius * 0.85f &&
+                          phantom_tuft_loop_distance(tuft, x, y) > radius + 0.008f;
         if (free_place)
-            tuft->loop[tuft->loops++] = phantom_blob_make(x, y, radius, 0.10f, random);
+            tuft->loop[tuft->loops++] = phantom_blob_make(x, y, radius, 0.13f, random);
     }
 }
 
