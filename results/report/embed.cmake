@@ -1,0 +1,6 @@
+# Makes a C array of a text file: cmake -DINPUT=page.html -DOUTPUT=page_html.c -DNAME=report_page_html -P embed.cmake
+file(READ ${INPUT} bytes HEX)
+string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${bytes}")
+string(REGEX REPLACE "(................................................................................)" "\\1\n" bytes "${bytes}")
+get_filename_component(source ${INPUT} NAME)
+file(WRITE ${OUTPUT} "/* Made from ${source}. */\n#include \"report/embedded.h\"\n\nconst char ${NAME}[] = {\n${bytes}0};\n")

@@ -1,0 +1,106 @@
+#include "report/evaluation.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "cmus/memory.h"
+#include "report/report_text.h"
+
+static void pool_folds(report_evaluation *evaluation) {
+    size_t classes = evaluation->classes, at = 0;
+    evaluation->labels = cmus_allocate(evaluation->cases, sizeof(int));
+    for (int head = 0; head < REPORT_HEADS; head++)
+        if (evaluation->heads[head].present)
+            evaluation->heads[head].probabilities = cmus_allocate_raw(evaluation->cases * classes, sizeof(double));
+    for (size_t i = 0; i < evaluation->folds; i++) {
+        const report_predictions *predictions = &evaluation->used[i]->predictions;
+        memcpy(evaluation->labels + at, predictions->labels, predictions->cases * sizeof(int));
+        for (int head = 0; head < REPORT_HEADS; head++)
+            if (evaluation->heads[head].present)
+                memcpy(evaluation->heads[head].probabilities + at * classes, predictions->probabilities[head],
+                       predictions->cases * classes * sizeof(double));
+        at += predictions->cases;
+    }
+}
+
+static void evaluate_head(report_evaluation *evaluation, report_head head) {
+    report_head_results *results = &evaluation->heads[head];
+    size_t classes = evaluation->classes, folds = evaluation->folds, count = cmus_metric_count(classes);
+    cmus_metrics_compute(results->probabilities, evaluation->labels, evaluation->cases, classes, &results->pooled);
+    results->folds = cmus_allocate(folds, sizeof(cmus_metrics));
+    for (size_t i = 0; i < folds; i++) {
+        const report_predictions *predictions = &evaluation->used[i]->predictions;
+        cmus_metrics_compute(predictions->probabilities[head], predictions->labels, predictions->cases, classes,
+                             &results->folds[i]);
+    }
+    results->mean = cmus_allocate(count, sizeof(double));
+    results->deviation = cmus_allocate(count, sizeof(double));
+    double *values = cmus_allocate(folds, sizeof(double));
+    for (size_t value = 0; value < count; value++) {
+        for (size_t i = 0; i < folds; i++)
+            values[i] = results->folds[i].values[value];
+        cmus_mean_and_deviation(values, folds, &results->mean[value], &results->deviation[value]);
+    }
+    cmus_free(values);
+}
+
+void report_evaluate(const report_run *run, report_evaluation *evaluation) {
+    const report_predictions *first = &report_first_fold(run)->predictions;
+    *evaluation = (report_evaluation){.run = run, .classes = first->classes, .partial = run->problem_count > 0};
+    evaluation->class_names = cmus_allocate(first->classes, sizeof(char *));
+    for (size_t i = 0; i < first->classes; i++)
+        evaluation->class_names[i] = report_valid_text(first->class_names[i]);
+    evaluation->used = cmus_allocate(run->count, sizeof(report_fold *));
+    for (size_t i = 0; i < run->count; i++)
+        if (run->folds[i].usable) {
+            evaluation->used[evaluation->folds++] = &run->folds[i];
+            evaluation->cases += run->folds[i].predictions.cases;
+        }
+    evaluation->patients = report_count_patients(run);
+    evaluation->different_cases = report_count_cases(run);
+    for (int head = 0; head < REPORT_HEADS; head++)
+        evaluation->heads[head].present = first->probabilities[head] != NULL;
+    pool_folds(evaluation);
+    for (int head = 0; head < REPORT_HEADS; head++)
+        if (evaluation->heads[head].present)
+            evaluate_head(evaluation, head);
+}
+
+void report_evaluation_free(report_evaluation *evaluation) {
+    for (int head = 0; head < REPORT_HEADS; head++) {
+        report_head_results *results = &evaluation->heads[head];
+        for (size_t i = 0; results->folds && i < evaluation->folds; i++)
+            cmus_metrics_free(&results->folds[i]);
+        cmus_metrics_free(&results->pooled);
+        cmus_free(results->folds);
+        cmus_free(results->probabilities);
+        cmus_free(results->mean);
+        cmus_free(results->deviation);
+    }
+    for (size_t i = 0; i < evaluation->classes; i++)
+        cmus_free(evaluation->class_names[i]);
+    cmus_free(evaluation->class_names);
+    cmus_free(evaluation->used);
+    cmus_free(evaluation->labels);
+    *evaluation = (report_evaluation){0};
+}
+
+char *report_folds_text(const report_evaluation *evaluation) {
+    size_t expected = report_expected_folds(evaluation->run);
+    return evaluation->folds == expected ? cmus_format_string("%zu folds", expected)
+                                         : cmus_format_string("%zu of %zu folds", evaluation->folds, expected);
+}
+
+char *report_undefined_folds(const report_evaluation *evaluation, report_head head, size_t value_index) {
+    char *list = NULL;
+    for (size_t i = 0; i < evaluation->folds; i++) {
+        if (!isnan(evaluation->heads[head].folds[i].values[value_index]))
+            continue;
+        char *name = report_fold_name(evaluation->run, evaluation->used[i]);
+        char *longer = cmus_format_string("%s%s%s", list ? list : "", list ? ", " : "", name);
+        cmus_free(name);
+        cmus_free(list);
+        list = longer;
+    }
+    return list;
+}

@@ -1,0 +1,40 @@
+/* The numbers of one run: every head, each fold, mean and SD over the folds, and all folds pooled. */
+#ifndef CMUS_EVALUATION_H
+#define CMUS_EVALUATION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "report/metrics.h"
+#include "report/report_run.h"
+
+typedef struct report_head_results {
+    bool present;
+    double *probabilities; /* [cases][classes] of all usable folds, in their order */
+    cmus_metrics pooled;
+    cmus_metrics *folds;      /* [folds] */
+    double *mean, *deviation; /* [cmus_metric_count(classes)], like cmus_metrics.values */
+} report_head_results;
+
+typedef struct report_evaluation {
+    const report_run *run;
+    size_t classes, cases, folds; /* cases: predictions of all usable folds; folds: usable ones */
+    char **class_names;           /* [classes], valid UTF-8, owned by this */
+    const report_fold **used;     /* [folds]: the usable folds */
+    int *labels;                  /* [cases] */
+    report_head_results heads[REPORT_HEADS];
+    size_t patients, different_cases;
+    bool partial;
+} report_evaluation;
+
+/* Needs at least one usable fold; `run` must outlive the evaluation. Free with report_evaluation_free(). */
+void report_evaluate(const report_run *run, report_evaluation *evaluation);
+void report_evaluation_free(report_evaluation *evaluation);
+
+/* "3 of 5 folds" */
+char *report_folds_text(const report_evaluation *evaluation);
+
+/* In which folds the value with this index is undefined: "fold 1, fold 4"; NULL if in none. Free with cmus_free(). */
+char *report_undefined_folds(const report_evaluation *evaluation, report_head head, size_t value_index);
+
+#endif

@@ -1,0 +1,252 @@
+#include "report/predictions.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmus/csv.h"
+#include "cmus/memory.h"
+
+enum { FIRST_PROBABILITY = 3, FEWEST_CLASSES = 2, MOST_CLASSES = 1000 };
+static const size_t file_limit = (size_t)4 << 30;
+
+const char *const report_head_keys[REPORT_HEADS] = {"fusion", "om", "im", "tem"};
+const char *const report_head_labels[REPORT_HEADS] = {"Fusion", "OM", "IM", "TEM"};
+static const char *const head_prefixes[REPORT_HEADS] = {"prob_", "prob_om_", "prob_im_", "prob_tem_"};
+
+/* Where things are in a file. */
+typedef struct layout {
+    size_t classes;
+    size_t head_column[REPORT_HEADS]; /* first of the head's columns, or 0 */
+    bool has_bag;
+    size_t tem_weight, tem_distance, tem_kept, mean_distance;
+} layout;
+
+/* Whether `classes` columns from `column` on are those of this head. */
+static bool is_head(const cmus_csv *table, size_t column, size_t classes, report_head head) {
+    size_t prefix = strlen(head_prefixes[head]), own = strlen(head_prefixes[REPORT_FUSION]);
+    if (column + classes > table->columns)
+        return false;
+    for (size_t i = 0; i < classes; i++) {
+        const char *name = table->header[column + i], *class_name = table->header[FIRST_PROBABILITY + i] + own;
+        if (strncmp(name, head_prefixes[head], prefix) != 0 || strcmp(name + prefix, class_name) != 0)
+            return false;
+    }
+    return true;
+}
+
+/* Splits `columns` probability columns into heads of `classes` each: true if that works out. A class may be called
+ * "om_x", so only the whole row of names tells. */
+static bool split_heads(const cmus_csv *table, size_t columns, size_t classes, layout *where) {
+    *where = (layout){.classes = classes, .head_column = {[REPORT_FUSION] = FIRST_PROBABILITY}};
+    size_t column = FIRST_PROBABILITY + classes;
+    for (int head = REPORT_OM; head < REPORT_HEADS; head++)
+        if (is_head(table, column, classes, head)) {
+            where->head_column[head] = column;
+            column += classes;
+        }
+    return column == FIRST_PROBABILITY + columns;
+}
+
+static cmus_status find_columns(const cmus_csv *table, layout *where) {
+    static const char *const ids[FIRST_PROBABILITY] = {"case_id", "patient_id", "label"};
+    for (size_t i = 0; i < FIRST_PROBABILITY; i++)
+        if (i >= table->columns || strcmp(table->header[i], ids[i]) != 0)
+            return cmus_fail(CMUS_ERROR_FORMAT, "%s, line 1: column %zu is not '%s'", table->path, i + 1, ids[i]);
+    size_t columns = 0;
+    while (FIRST_PROBABILITY + columns < table->columns &&
+           strncmp(table->header[FIRST_PROBABILITY + columns], "prob_", 5) == 0)
+        columns++;
+    bool found = false;
+    for (size_t heads = REPORT_HEADS; heads >= 1 && !found; heads--)
+        if (columns % heads == 0 && columns / heads >= FEWEST_CLASSES && columns / heads <= MOST_CLASSES)
+            found = split_heads(table, columns, columns / heads, where);
+    if (!found)
+        return cmus_fail(CMUS_ERROR_FORMAT,
+                         "%s, line 1: the %zu columns prob_<class>, prob_om_<class>, prob_im_<class>, prob_tem_<class> "
+                         "do not name the same classes in the same order; is one missing?",
+                         table->path, columns);
+    where->has_bag = where->head_column[REPORT_TEM] > 0;
+    if (!where->has_bag)
+        return CMUS_OK;
+    CMUS_TRY(cmus_csv_column(table, "tem_weight", &where->tem_weight));
+    CMUS_TRY(cmus_csv_column(table, "tem_distance", &where->tem_distance));
+    CMUS_TRY(cmus_csv_column(table, "tem_kept", &where->tem_kept));
+    return cmus_csv_column(table, "mean_distance", &where->mean_distance);
+}
+
+static cmus_status read_class_names(const cmus_csv *table, const layout *where, report_predictions *predictions) {
+    predictions->classes = where->classes;
+    predictions->class_names = cmus_allocate(where->classes, sizeof(char *));
+    for (size_t i = 0; i < where->classes; i++) {
+        const char *name = table->header[FIRST_PROBABILITY + i] + strlen(head_prefixes[REPORT_FUSION]);
+        if (!*name)
+            return cmus_fail(CMUS_ERROR_FORMAT, "%s, line 1: column %zu names no class", table->path,
+                             FIRST_PROBABILITY + i + 1);
+        for (size_t j = 0; j < i; j++)
+            if (strcmp(name, predictions->class_names[j]) == 0)
+                return cmus_fail(CMUS_ERROR_FORMAT, "%s, line 1: the class '%s' is there twice", table->path, name);
+        predictions->class_names[i] = cmus_copy_string(name);
+    }
+    return CMUS_OK;
+}
+
+/* One head's probabilities of one row. */
+static cmus_status read_head(const cmus_csv *table, size_t row, size_t column, size_t classes, report_head head,
+                             double *probabilities) {
+    double sum = 0;
+    for (size_t i = 0; i < classes; i++) {
+        CMUS_TRY(cmus_csv_number(table, row, column + i, &probabilities[i]));
+        if (probabilities[i] < 0 || probabilities[i] > 1)
+            return cmus_fail(CMUS_ERROR_DATA, "%s, line %zu, column '%s': %s is not between 0 and 1", table->path,
+                             table->lines[row], table->header[column + i], cmus_csv_cell(table, row, column + i));
+        sum += probabilities[i];
+    }
+    if (fabs(sum - 1) > 1e-4)
+        return cmus_fail(CMUS_ERROR_DATA, "%s, line %zu: the probabilities of the %s head sum to %.9g, not to 1",
+                         table->path, table->lines[row], report_head_keys[head], sum);
+    return CMUS_OK;
+}
+
+/* A list of finite numbers separated by ';': how many, and how many of them are not 0. */
+static cmus_status read_list(const cmus_csv *table, size_t row, size_t column, int *count, int *nonzero) {
+    const char *at = cmus_csv_cell(table, row, column);
+    *count = *nonzero = 0;
+    for (;;) {
+        char *end;
+        double value = strtod(at, &end);
+        if (end == at || !isfinite(value) || (*end && *end != ';'))
+            return cmus_fail(CMUS_ERROR_FORMAT, "%s, line %zu, column '%s': '%s' is not a list of numbers", table->path,
+                             table->lines[row], table->header[column], cmus_csv_cell(table, row, column));
+        (*count)++;
+        *nonzero += value != 0;
+        if (!*end)
+            return CMUS_OK;
+        at = end + 1;
+    }
+}
+
+static cmus_status read_bag(const cmus_csv *table, size_t row, const layout *where, report_predictions *predictions) {
+    int weights, distances, kept, nonzero, used;
+    double mean;
+    CMUS_TRY(read_list(table, row, where->tem_weight, &weights, &nonzero));
+    CMUS_TRY(read_list(table, row, where->tem_distance, &distances, &nonzero));
+    CMUS_TRY(read_list(table, row, where->tem_kept, &kept, &used));
+    CMUS_TRY(cmus_csv_number(table, row, where->mean_distance, &mean));
+    if (weights != distances || weights != kept)
+        return cmus_fail(CMUS_ERROR_DATA,
+                         "%s, line %zu: tem_weight, tem_distance and tem_kept list %d, %d and %d images", table->path,
+                         table->lines[row], weights, distances, kept);
+    predictions->tem_images[row] = kept;
+    predictions->tem_kept[row] = used;
+    return CMUS_OK;
+}
+
+static cmus_status read_row(const cmus_csv *table, size_t row, const layout *where, report_predictions *predictions) {
+    const char *label = cmus_csv_cell(table, row, 2);
+    size_t classes = where->classes, index = 0;
+    for (size_t i = 0; i < 2; i++)
+        if (!*cmus_csv_cell(table, row, i))
+            return cmus_fail(CMUS_ERROR_DATA, "%s, line %zu: the %s is empty", table->path, table->lines[row],
+                             table->header[i]);
+    while (index < classes && strcmp(label, predictions->class_names[index]) != 0)
+        index++;
+    if (index == classes)
+        return cmus_fail(CMUS_ERROR_DATA, "%s, line %zu: the label '%s' is none of the classes", table->path,
+                         table->lines[row], label);
+    predictions->labels[row] = (int)index;
+    for (int head = 0; head < REPORT_HEADS; head++)
+        if (where->head_column[head])
+            CMUS_TRY(read_head(table, row, where->head_column[head], classes, head,
+                               predictions->probabilities[head] + row * classes));
+    return where->has_bag ? read_bag(table, row, where, predictions) : CMUS_OK;
+}
+
+/* Keeps the ids only, in one piece of memory: a table holds many more cells than are needed later. */
+static void copy_ids(const cmus_csv *table, report_predictions *predictions) {
+    size_t size = 0;
+    for (size_t row = 0; row < table->rows; row++)
+        for (size_t column = 0; column < 2; column++)
+            size += strlen(cmus_csv_cell(table, row, column)) + 1;
+    char *to = predictions->text = cmus_allocate(size, 1);
+    for (size_t row = 0; row < table->rows; row++)
+        for (size_t column = 0; column < 2; column++) {
+            *(column ? &predictions->patient_ids[row] : &predictions->case_ids[row]) = to;
+            to = stpcpy(to, cmus_csv_cell(table, row, column)) + 1;
+        }
+}
+
+typedef struct numbered_id {
+    const char *id;
+    size_t row;
+} numbered_id;
+
+static int by_id_and_row(const void *a, const void *b) {
+    const numbered_id *x = a, *y = b;
+    int order = strcmp(x->id, y->id);
+    return order ? order : (x->row > y->row) - (x->row < y->row);
+}
+
+static cmus_status check_unique(const cmus_csv *table, const report_predictions *predictions) {
+    numbered_id *ids = cmus_allocate(predictions->cases, sizeof *ids);
+    for (size_t i = 0; i < predictions->cases; i++)
+        ids[i] = (numbered_id){predictions->case_ids[i], i};
+    qsort(ids, predictions->cases, sizeof *ids, by_id_and_row);
+    cmus_status status = CMUS_OK;
+    for (size_t i = 1; i < predictions->cases && status == CMUS_OK; i++)
+        if (strcmp(ids[i].id, ids[i - 1].id) == 0)
+            status = cmus_fail(CMUS_ERROR_DATA, "%s, line %zu: the case '%s' is predicted twice; first on line %zu",
+                               table->path, table->lines[ids[i].row], ids[i].id, table->lines[ids[i - 1].row]);
+    cmus_free(ids);
+    return status;
+}
+
+static cmus_status read_table(const cmus_csv *table, report_predictions *predictions) {
+    layout where;
+    CMUS_TRY(find_columns(table, &where));
+    CMUS_TRY(read_class_names(table, &where, predictions));
+    size_t cases = predictions->cases = table->rows;
+    if (!cases)
+        return cmus_fail(CMUS_ERROR_DATA, "%s: no case is predicted", table->path);
+    predictions->case_ids = cmus_allocate(cases, sizeof(char *));
+    predictions->patient_ids = cmus_allocate(cases, sizeof(char *));
+    predictions->labels = cmus_allocate(cases, sizeof(int));
+    predictions->tem_images = cmus_allocate(cases, sizeof(int));
+    predictions->tem_kept = cmus_allocate(cases, sizeof(int));
+    for (int head = 0; head < REPORT_HEADS; head++)
+        if (where.head_column[head])
+            predictions->probabilities[head] = cmus_allocate(cases * where.classes, sizeof(double));
+    for (size_t row = 0; row < cases; row++)
+        CMUS_TRY(read_row(table, row, &where, predictions));
+    copy_ids(table, predictions);
+    return check_unique(table, predictions);
+}
+
+cmus_status report_predictions_read(const char *path, report_predictions *predictions) {
+    *predictions = (report_predictions){0};
+    cmus_csv table;
+    CMUS_TRY(cmus_csv_read(path, file_limit, &table));
+    cmus_status status = read_table(&table, predictions);
+    cmus_csv_free(&table);
+    if (status != CMUS_OK)
+        report_predictions_free(predictions);
+    return status;
+}
+
+void report_predictions_free(report_predictions *predictions) {
+    for (size_t i = 0; predictions->class_names && i < predictions->classes; i++)
+        cmus_free(predictions->class_names[i]);
+    cmus_free(predictions->class_names);
+    cmus_free(predictions->case_ids);
+    cmus_free(predictions->patient_ids);
+    cmus_free(predictions->labels);
+    cmus_free(predictions->tem_images);
+    cmus_free(predictions->tem_kept);
+    for (int head = 0; head < REPORT_HEADS; head++)
+        cmus_free(predictions->probabilities[head]);
+    cmus_free(predictions->text);
+    *predictions = (report_predictions){0};
+}

@@ -1,0 +1,284 @@
+/* cmus-report RUN... --out DIR: folds to numbers, pictures and one HTML page. */
+#include <argp.h>
+#include <errno.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmus/file.h"
+#include "cmus/log.h"
+#include "cmus/memory.h"
+#include "cmus/program.h"
+#include "report/evaluation.h"
+#include "report/figures.h"
+#include "report/gnuplot.h"
+#include "report/html.h"
+#include "report/report_text.h"
+#include "report/summary.h"
+
+typedef struct arguments {
+    char **paths; /* [runs] */
+    size_t runs;
+    const char *out;
+    bool partial;
+} arguments;
+
+enum { OPTION_OUT = 'o', OPTION_PARTIAL = 'p' };
+
+static const struct argp_option options[] = {
+    {"out", OPTION_OUT, "DIR", 0, "Folder for report.html, summary.json, summary.csv and figures/", 0},
+    {"partial", OPTION_PARTIAL, NULL, 0,
+     "Leave out folds that are missing, unfinished or do not belong to the others, "
+     "and mark the page and the pictures as partial",
+     0},
+    {0},
+};
+
+static error_t parse_argument(int key, char *value, struct argp_state *state) {
+    arguments *given = state->input;
+    size_t capacity = given->runs;
+    switch (key) {
+    case OPTION_OUT:
+        given->out = value;
+        return 0;
+    case OPTION_PARTIAL:
+        given->partial = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        given->paths = cmus_grow(given->paths, &capacity, given->runs + 1, sizeof(char *));
+        given->paths[given->runs++] = value;
+        return 0;
+    case ARGP_KEY_END:
+        if (!given->runs)
+            argp_error(state, "no RUN was given: the --out folder of cmus-train");
+        else if (!given->out || !*given->out)
+            argp_error(state, "--out DIR is missing");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp parser = {
+    options,
+    parse_argument,
+    "RUN... --out DIR",
+    "Makes the cross-validation report of RUN, the folder of the folds fold-0, fold-1, ... of cmus-train: ACC, AUC, F1 "
+    "and "
+    "more of each head, as mean and SD over the folds and pooled, with pictures, as one HTML page, JSON and CSV. "
+    "Several "
+    "RUNs are shown side by side.\v"
+    "Everything is computed from the folds' predictions.csv. A fold that is missing or unfinished, two folds that "
+    "share "
+    "a case or a patient, or that differ in configuration or data set, are errors without --partial.",
+    NULL,
+    NULL,
+    NULL};
+
+/* Everything of one call. Files are made in `stage`, a hidden folder in `out`, and moved when all are there. */
+typedef struct job {
+    const arguments *given;
+    report_run *runs;               /* [given->runs] */
+    report_evaluation *evaluations; /* [given->runs] */
+    char **prefixes;                /* [given->runs]: of the names of the pictures */
+    report_pictures pictures;
+    char *stage;
+    bool made_out; /* the folder `out` was not there before */
+} job;
+
+/* Runs whose folders have the same name are told apart by their paths. */
+static void name_runs(job *work) {
+    size_t runs = work->given->runs;
+    bool *same = cmus_allocate(runs, sizeof *same);
+    for (size_t i = 0; i < runs; i++)
+        for (size_t j = 0; j < runs; j++)
+            same[i] = same[i] || (i != j && strcmp(work->runs[i].name, work->runs[j].name) == 0);
+    for (size_t i = 0; i < runs; i++)
+        if (same[i]) {
+            cmus_free(work->runs[i].name);
+            work->runs[i].name = cmus_copy_string(work->runs[i].path);
+        }
+    cmus_free(same);
+}
+
+static cmus_status read_runs(job *work) {
+    size_t problems = 0;
+    for (size_t i = 0; i < work->given->runs; i++) {
+        report_run *run = &work->runs[i];
+        CMUS_TRY(report_run_read(work->given->paths[i], run));
+        for (size_t j = 0; j < run->problem_count; j++)
+            (work->given->partial ? cmus_warn : cmus_error)("%s", run->problems[j]);
+        problems += run->problem_count;
+    }
+    if (problems && !work->given->partial)
+        return cmus_fail(CMUS_ERROR_DATA, "no report was made: %zu %s above; --partial leaves such folds out", problems,
+                         problems == 1 ? "problem is named" : "problems are named");
+    for (size_t i = 0; i < work->given->runs; i++)
+        if (!report_usable_folds(&work->runs[i]))
+            return cmus_fail(CMUS_ERROR_DATA, "%s: no fold can be used", work->runs[i].path);
+    name_runs(work);
+    return CMUS_OK;
+}
+
+static void evaluate_runs(job *work) {
+    size_t runs = work->given->runs;
+    for (size_t i = 0; i < runs; i++) {
+        report_evaluate(&work->runs[i], &work->evaluations[i]);
+        work->prefixes[i] = runs > 1 ? cmus_format_string("run-%zu-", i + 1) : cmus_copy_string("");
+    }
+}
+
+static cmus_status make_stage(job *work) {
+    work->made_out = !cmus_folder_exists(work->given->out);
+    work->stage = cmus_format_string("%s/.cmus-report.%ld.tmp", work->given->out, (long)getpid());
+    return cmus_folder_make(work->stage);
+}
+
+/* Pictures, page and summaries in the hidden folder. */
+static cmus_status make_files(job *work) {
+    size_t runs = work->given->runs;
+    CMUS_TRY(report_gnuplot_check(work->stage));
+    for (size_t i = 0; i < runs; i++)
+        CMUS_TRY(report_draw_figures(&work->evaluations[i], work->stage, work->prefixes[i], &work->pictures));
+    report_page page = {work->evaluations, runs, (const char *const *)work->prefixes, &work->pictures};
+    char *html = cmus_path_join(work->stage, "report.html"), *json = cmus_path_join(work->stage, "summary.json");
+    char *csv = cmus_path_join(work->stage, "summary.csv");
+    cmus_status status = report_page_write(html, &page);
+    if (status == CMUS_OK)
+        status = report_summary_json(json, work->evaluations, runs);
+    if (status == CMUS_OK)
+        status = report_summary_csv(csv, work->evaluations, runs);
+    cmus_free(html);
+    cmus_free(json);
+    cmus_free(csv);
+    return status;
+}
+
+/* Moves STAGE/NAME to OUT/PLACE. */
+static cmus_status take_over(const job *work, const char *name, const char *place) {
+    char *from = cmus_path_join(work->stage, name), *to = cmus_path_join(work->given->out, place);
+    cmus_status status = cmus_file_take_over(from, to);
+    cmus_free(from);
+    cmus_free(to);
+    return status;
+}
+
+/* Moves all files to their names, the page last, and writes the manifest. */
+static cmus_status publish(const job *work) {
+    static const char *const endings[] = {"svg", "png"};
+    static const char *const files[] = {"summary.csv", "summary.json", "report.html"};
+    size_t pictures = 2 * work->pictures.count, fixed = sizeof files / sizeof *files;
+    char **names = cmus_allocate(pictures + fixed, sizeof(char *));
+    char *folder = cmus_path_join(work->given->out, "figures");
+    cmus_status status = cmus_folder_make(folder);
+    for (size_t i = 0; i < pictures; i++) {
+        char *name = cmus_format_string("%s.%s", work->pictures.list[i / 2].name, endings[i % 2]);
+        names[i] = cmus_path_join("figures", name);
+        if (status == CMUS_OK)
+            status = take_over(work, name, names[i]);
+        cmus_free(name);
+    }
+    for (size_t i = 0; i < fixed; i++) {
+        names[pictures + i] = cmus_copy_string(files[i]);
+        if (status == CMUS_OK)
+            status = take_over(work, files[i], files[i]);
+    }
+    if (status == CMUS_OK)
+        status = cmus_manifest_write(work->given->out, (const char *const *)names, pictures + fixed);
+    cmus_names_free(names, pictures + fixed);
+    cmus_free(folder);
+    return status;
+}
+
+/* Three columns "ACC AUC F1" for the terminal; undefined shows as such. */
+static void print_values(const report_head_results *results, bool pooled) {
+    for (int i = 0; i < CMUS_METRICS; i++) {
+        double value = pooled ? results->pooled.values[i] : results->mean[i];
+        if (isnan(value))
+            printf(pooled ? "  %9s" : "  %14s", "undefined");
+        else if (pooled)
+            printf("  %9.2f", 100 * value);
+        else if (isnan(results->deviation[i]))
+            printf("  %14.2f", 100 * value);
+        else
+            printf("  %6.2f ± %5.2f", 100 * value, 100 * results->deviation[i]);
+    }
+}
+
+static void print_run(const report_evaluation *evaluation) {
+    char *folds = report_folds_text(evaluation), *name = report_valid_text(evaluation->run->name);
+    printf("%s: %s%s, %zu cases of %zu patients, %zu classes; all values in %%\n", name,
+           evaluation->partial ? "PARTIAL, " : "", folds, evaluation->different_cases, evaluation->patients,
+           evaluation->classes);
+    printf("%-8s", "head");
+    for (int i = 0; i < CMUS_METRICS; i++)
+        printf("  %9s", cmus_metric_names[i].label);
+    for (int i = 0; i < CMUS_METRICS; i++)
+        printf("  %5s %8s", cmus_metric_names[i].label, "mean±SD ");
+    printf("\n");
+    for (int head = 0; head < REPORT_HEADS; head++) {
+        if (!evaluation->heads[head].present)
+            continue;
+        printf("%-8s", report_head_keys[head]);
+        print_values(&evaluation->heads[head], true);
+        print_values(&evaluation->heads[head], false);
+        printf("\n");
+    }
+    cmus_free(folds);
+    cmus_free(name);
+}
+
+static cmus_status make_report(job *work) {
+    CMUS_TRY(read_runs(work));
+    evaluate_runs(work);
+    CMUS_TRY(make_stage(work));
+    CMUS_TRY(make_files(work));
+    CMUS_TRY(publish(work));
+    for (size_t i = 0; i < work->given->runs; i++)
+        print_run(&work->evaluations[i]);
+    printf("report: %s/report.html\n", work->given->out);
+    if (fflush(stdout) != 0)
+        return cmus_fail(CMUS_ERROR_IO, "can't write to the standard output: %s", strerror(errno));
+    return CMUS_OK;
+}
+
+/* Frees everything and leaves no trace of a report that was not finished. */
+static void end_job(job *work, bool failed) {
+    if (work->stage) {
+        char *message = cmus_copy_string(cmus_last_error());
+        if (cmus_folder_remove(work->stage) != CMUS_OK)
+            cmus_warn("%s", cmus_last_error());
+        if (failed && work->made_out)
+            rmdir(work->given->out); /* stays if it holds anything */
+        if (failed)
+            cmus_fail(CMUS_ERROR_DATA, "%s", message);
+        cmus_free(message);
+    }
+    report_pictures_free(&work->pictures);
+    for (size_t i = 0; i < work->given->runs; i++) {
+        report_evaluation_free(&work->evaluations[i]);
+        report_run_free(&work->runs[i]);
+        cmus_free(work->prefixes[i]);
+    }
+    cmus_free(work->stage);
+    cmus_free(work->evaluations);
+    cmus_free(work->runs);
+    cmus_free(work->prefixes);
+}
+
+int main(int count, char **words) {
+    cmus_program_begin("cmus-report");
+    arguments given = {0};
+    argp_parse(&parser, count, words, 0, NULL, &given);
+    job work = {.given = &given};
+    work.runs = cmus_allocate(given.runs, sizeof(report_run));
+    work.evaluations = cmus_allocate(given.runs, sizeof(report_evaluation));
+    work.prefixes = cmus_allocate(given.runs, sizeof(char *));
+    cmus_status status = make_report(&work);
+    end_job(&work, status != CMUS_OK);
+    cmus_free(given.paths);
+    return cmus_program_end(status);
+}

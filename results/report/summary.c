@@ -1,0 +1,189 @@
+#include "report/summary.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "cmus/file.h"
+#include "cmus/log.h"
+#include "cmus/memory.h"
+#include "cmus/program.h"
+#include "report/report_text.h"
+
+/* A number in full precision; undefined is null. */
+static json_t *number(double value) {
+    return isnan(value) ? json_null() : json_real(value);
+}
+
+static json_t *text(const char *bytes) {
+    char *valid = report_valid_text(bytes);
+    json_t *string = json_string(valid);
+    cmus_free(valid);
+    return string;
+}
+
+static json_t *count(size_t value) {
+    return json_integer((json_int_t)value);
+}
+
+/* Values in the order of cmus_metrics.values as an object. */
+static json_t *values_object(const report_evaluation *evaluation, const double *values) {
+    json_t *object = json_object(), *classes = json_object();
+    for (int i = 0; i < CMUS_METRICS; i++)
+        json_object_set_new(object, cmus_metric_names[i].key, number(values[i]));
+    for (size_t i = 0; i < evaluation->classes; i++) {
+        json_t *one = json_object();
+        for (int j = 0; j < CMUS_CLASS_METRICS; j++)
+            json_object_set_new(one, cmus_class_metric_names[j].key,
+                                number(values[cmus_class_metric_index(i, (cmus_class_metric)j)]));
+        json_object_set_new(classes, evaluation->class_names[i], one);
+    }
+    json_object_set_new(object, "classes", classes);
+    return object;
+}
+
+static json_t *metrics_object(const report_evaluation *evaluation, const cmus_metrics *metrics) {
+    json_t *object = values_object(evaluation, metrics->values), *rows = json_array();
+    for (size_t i = 0; i < metrics->classes; i++) {
+        json_t *row = json_array();
+        for (size_t j = 0; j < metrics->classes; j++)
+            json_array_append_new(row, count(metrics->confusion[i * metrics->classes + j]));
+        json_array_append_new(rows, row);
+    }
+    json_object_set_new(object, "cases", count(metrics->cases));
+    json_object_set_new(object, "confusion", rows);
+    return object;
+}
+
+static json_t *head_object(const report_evaluation *evaluation, const report_head_results *results) {
+    json_t *object = json_object(), *folds = json_array();
+    json_object_set_new(object, "pooled", metrics_object(evaluation, &results->pooled));
+    json_object_set_new(object, "mean", values_object(evaluation, results->mean));
+    json_object_set_new(object, "sd", values_object(evaluation, results->deviation));
+    for (size_t i = 0; i < evaluation->folds; i++) {
+        json_t *fold = metrics_object(evaluation, &results->folds[i]);
+        json_object_set_new(fold, "fold", json_integer(evaluation->used[i]->fold));
+        json_object_set_new(fold, "repeat", json_integer(evaluation->used[i]->repeat));
+        json_array_append_new(folds, fold);
+    }
+    json_object_set_new(object, "folds", folds);
+    return object;
+}
+
+static json_t *run_object(const report_evaluation *evaluation) {
+    const report_run *run = evaluation->run;
+    json_t *object = json_object(), *classes = json_array(), *problems = json_array(), *heads = json_object();
+    for (size_t i = 0; i < evaluation->classes; i++)
+        json_array_append_new(classes, json_string(evaluation->class_names[i]));
+    for (size_t i = 0; i < run->problem_count; i++)
+        json_array_append_new(problems, text(run->problems[i]));
+    for (int head = 0; head < REPORT_HEADS; head++)
+        if (evaluation->heads[head].present)
+            json_object_set_new(heads, report_head_keys[head], head_object(evaluation, &evaluation->heads[head]));
+    json_object_set_new(object, "name", text(run->name));
+    json_object_set_new(object, "path", text(run->path));
+    json_object_set_new(object, "partial", json_boolean(evaluation->partial));
+    json_object_set_new(object, "problems", problems);
+    json_object_set_new(object, "dataset_hash", text(evaluation->used[0]->dataset_hash));
+    json_object_set_new(object, "folds_expected", count(report_expected_folds(run)));
+    json_object_set_new(object, "folds_used", count(evaluation->folds));
+    json_object_set_new(object, "cases", count(evaluation->different_cases));
+    json_object_set_new(object, "patients", count(evaluation->patients));
+    json_object_set_new(object, "classes", classes);
+    json_object_set_new(object, "heads", heads);
+    return object;
+}
+
+cmus_status report_summary_json(const char *path, const report_evaluation *evaluations, size_t runs) {
+    json_t *object = json_object(), *list = json_array();
+    bool partial = false;
+    for (size_t i = 0; i < runs; i++) {
+        json_array_append_new(list, run_object(&evaluations[i]));
+        partial = partial || evaluations[i].partial;
+    }
+    json_object_set_new(object, "format", json_string("cmus-report summary 1"));
+    json_object_set_new(object, "version", json_string(cmus_version()));
+    json_object_set_new(object, "git_revision", json_string(cmus_git_revision()));
+    json_object_set_new(object, "partial", json_boolean(partial));
+    json_object_set_new(object, "runs", list);
+    char *content = json_dumps(object, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
+    json_decref(object);
+    if (!content)
+        cmus_fatal("%s: the summary can't be put into JSON", path);
+    cmus_file_writer *writer;
+    cmus_status status = cmus_file_writer_open(path, &writer);
+    if (status == CMUS_OK) {
+        cmus_file_writer_print(writer, "%s\n", content);
+        status = cmus_file_writer_commit(writer);
+    }
+    free(content); /* jansson took it from malloc */
+    return status;
+}
+
+/* What the rows of one table of numbers begin with. */
+typedef struct csv_scope {
+    cmus_file_writer *writer;
+    const report_evaluation *evaluation;
+    const char *run, *head, *scope;
+} csv_scope;
+
+static void begin_row(const csv_scope *scope, const char *class_name, const char *predicted, const char *metric) {
+    const char *const cells[] = {scope->run, scope->head, scope->scope, class_name, predicted, metric};
+    for (size_t i = 0; i < sizeof cells / sizeof *cells; i++) {
+        cmus_file_writer_csv(scope->writer, cells[i]);
+        cmus_file_writer_print(scope->writer, ",");
+    }
+}
+
+static void write_value(const csv_scope *scope, const char *class_name, const char *metric, double value) {
+    begin_row(scope, class_name, "", metric);
+    if (isnan(value))
+        cmus_file_writer_print(scope->writer, "undefined\n");
+    else
+        cmus_file_writer_print(scope->writer, "%.17g\n", value);
+}
+
+static void write_values(const csv_scope *scope, const double *values) {
+    for (int i = 0; i < CMUS_METRICS; i++)
+        write_value(scope, "", cmus_metric_names[i].key, values[i]);
+    for (size_t i = 0; i < scope->evaluation->classes; i++)
+        for (int j = 0; j < CMUS_CLASS_METRICS; j++)
+            write_value(scope, scope->evaluation->class_names[i], cmus_class_metric_names[j].key,
+                        values[cmus_class_metric_index(i, (cmus_class_metric)j)]);
+}
+
+static void write_metrics(const csv_scope *scope, const cmus_metrics *metrics) {
+    write_values(scope, metrics->values);
+    char *const *names = scope->evaluation->class_names;
+    for (size_t i = 0; i < metrics->classes; i++)
+        for (size_t j = 0; j < metrics->classes; j++) {
+            begin_row(scope, names[i], names[j], "cases");
+            cmus_file_writer_print(scope->writer, "%zu\n", metrics->confusion[i * metrics->classes + j]);
+        }
+}
+
+static void write_head(cmus_file_writer *writer, const report_evaluation *evaluation, report_head head) {
+    const report_head_results *results = &evaluation->heads[head];
+    csv_scope scope = {writer, evaluation, evaluation->run->name, report_head_keys[head], "pooled"};
+    write_metrics(&scope, &results->pooled);
+    scope.scope = "mean";
+    write_values(&scope, results->mean);
+    scope.scope = "sd";
+    write_values(&scope, results->deviation);
+    for (size_t i = 0; i < evaluation->folds; i++) {
+        char *name = report_fold_name(evaluation->run, evaluation->used[i]);
+        scope.scope = name;
+        write_metrics(&scope, &results->folds[i]);
+        cmus_free(name);
+    }
+}
+
+cmus_status report_summary_csv(const char *path, const report_evaluation *evaluations, size_t runs) {
+    cmus_file_writer *writer;
+    CMUS_TRY(cmus_file_writer_open(path, &writer));
+    cmus_file_writer_print(writer, "run,head,scope,class,predicted,metric,value\n");
+    for (size_t i = 0; i < runs; i++)
+        for (int head = 0; head < REPORT_HEADS; head++)
+            if (evaluations[i].heads[head].present)
+                write_head(writer, &evaluations[i], head);
+    return cmus_file_writer_commit(writer);
+}

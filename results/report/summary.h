@@ -1,0 +1,13 @@
+/* The numbers as files: summary.json (schema in README.md) and summary.csv. */
+#ifndef CMUS_SUMMARY_H
+#define CMUS_SUMMARY_H
+
+#include <stddef.h>
+
+#include "cmus/status.h"
+#include "report/evaluation.h"
+
+cmus_status report_summary_json(const char *path, const report_evaluation *evaluations, size_t runs);
+cmus_status report_summary_csv(const char *path, const report_evaluation *evaluations, size_t runs);
+
+#endif
