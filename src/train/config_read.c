@@ -145,7 +145,9 @@ static cmus_status expect(reader *r, yaml_event_type_t type) {
     CMUS_TRY(next_event(r));
     if (r->event.type == type)
         return CMUS_OK;
-    cmus_fail(CMUS_ERROR_CONFIG, "a flat list of 'key: value' lines, and nothing else, is expected");
+    cmus_fail(CMUS_ERROR_CONFIG, r->event.type == YAML_STREAM_END_EVENT
+                                     ? "the file is empty: at least one 'key: value' line is expected"
+                                     : "lines of the form 'key: value', and nothing else, are expected");
     return fail_at(r, r->event.start_mark.line + 1, CMUS_ERROR_CONFIG);
 }
 

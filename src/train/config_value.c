@@ -24,7 +24,7 @@ static void describe(const cmus_key *key, char *text, size_t size) {
         snprintf(text, size, "a number from %g to %g", key->low, key->high);
         break;
     case CMUS_KEY_SEED:
-        snprintf(text, size, "a whole number from 0 to 2^64 - 1");
+        snprintf(text, size, "a whole number from 0 to 2^63 - 1");
         break;
     case CMUS_KEY_BOOLEAN:
         snprintf(text, size, "true or false");
@@ -59,7 +59,7 @@ static bool to_seed(const char *text, uint64_t *value) {
     char *end;
     errno = 0;
     *value = strtoull(text, &end, 10);
-    return text[0] >= '0' && text[0] <= '9' && !*end && !errno;
+    return text[0] >= '0' && text[0] <= '9' && !*end && !errno && *value <= INT64_MAX;
 }
 
 static bool to_number(const char *text, double low, double high, double *value) {
@@ -134,7 +134,8 @@ cmus_status cmus_config_set(cmus_config *config, const cmus_key *key, const cmus
     describe(key, takes, sizeof takes);
     if (value->list || value->count == 0)
         return cmus_fail(CMUS_ERROR_CONFIG, "%s takes %s", key->name, takes);
-    return cmus_fail(CMUS_ERROR_CONFIG, "%s: '%s' is not %s", key->name, value->texts[0], takes);
+    return cmus_fail(CMUS_ERROR_CONFIG, value->quoted[0] ? "%s: \"%s\" in quotes is not %s" : "%s: '%s' is not %s",
+                     key->name, value->texts[0], takes);
 }
 
 void cmus_config_set_default(cmus_config *config, const cmus_key *key) {

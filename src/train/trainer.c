@@ -28,9 +28,10 @@ static void announce(const cmus_trainer *trainer, cmus_fold_state state) {
     cmus_info("fold %d of %d, repeat %d: %d training and %d held-out cases, classes %s", trainer->options->fold,
               trainer->folds, trainer->options->repeat, trainer->training_count, trainer->held_out_count, classes);
     cmus_free(classes);
-    cmus_info("%zu parameters in %zu tensors; %d ranks x %d threads; %d images at once in %g GiB a rank",
-              parameters->size, parameters->count, trainer->communicator->ranks, omp_get_max_threads(),
-              cmus_net_images_at_once(trainer->net), config->memory_gib);
+    cmus_info("%zu parameters in %zu tensors; %d rank%s x %d thread%s; %d images at once in %g GiB a rank",
+              parameters->size, parameters->count, trainer->communicator->ranks,
+              trainer->communicator->ranks == 1 ? "" : "s", omp_get_max_threads(),
+              omp_get_max_threads() == 1 ? "" : "s", cmus_net_images_at_once(trainer->net), config->memory_gib);
     cmus_info("%s; %s kernels", cmus_blas_description(), cmus_kernels_description());
     if (state == CMUS_FOLD_RESUMED)
         cmus_info("resumed from %s/last after epoch %d, update %lld", trainer->fold_folder, trainer->position.epoch,

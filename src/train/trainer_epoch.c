@@ -107,13 +107,19 @@ static cmus_status update(cmus_trainer *trainer, const int *cases, int count, in
     return cmus_agree(trainer->communicator, status);
 }
 
+/* One line an epoch, if ReLU silenced any head in any case. */
 static void warn_of_dead_heads(const cmus_metrics *metrics, int epoch) {
+    char list[200] = "";
+    size_t used = 0;
     for (int head = 0; head < CMUS_HEADS; head++)
-        if (metrics->dead[head] > 0)
-            cmus_warn(
-                "epoch %d: ReLU made all logits of the %s head 0 in %.0f of %.0f training cases, which then have no "
-                "gradient from it; a lower lr or head_relu: false helps",
-                epoch + 1, cmus_head_names[head], metrics->dead[head], metrics->cases);
+        if (metrics->dead[head] > 0 && used < sizeof list)
+            used += (size_t)snprintf(list + used, sizeof list - used, "%s%s in %.0f", used ? ", " : "",
+                                     cmus_head_names[head], metrics->dead[head]);
+    if (used)
+        cmus_warn(
+            "epoch %d: heads without a gradient, as ReLU made all their logits 0: %s of %.0f training cases; a lower "
+            "lr or head_relu: false helps",
+            epoch + 1, list, metrics->cases);
 }
 
 /* "total,fusion,om,im,tem" and accuracy as means over the cases; empty cells if there are none. */
