@@ -125,7 +125,7 @@ static cmus_status read_file(const char *path, cmus_dataset_index *index, char s
     json_t *root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
     cmus_free(text);
     if (!root)
-        return cmus_fail(CMUS_ERROR_FORMAT, "%s:%d: not JSON: %s", path, error.line, error.text);
+        return cmus_fail(CMUS_ERROR_FORMAT, "%s, line %d: not JSON: %s", path, error.line, error.text);
     cmus_status status = read_root(path, root, index);
     json_decref(root);
     return status;

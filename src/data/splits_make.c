@@ -1,8 +1,9 @@
 /* Folds: patients, the largest first, go one by one into the fold that keeps the class counts most even.
  *
- * "Even" is the sum over classes and folds of (cases of the class in the fold / cases of the class)^2: the smaller the
- * better. A fold without cases of a patient's classes is therefore always taken first, and none stays empty. Among
- * equal folds the one with the fewest cases is taken; the order of patients of equal size is shuffled by the seed.
+ * "Even" is the sum over classes and folds of (cases of the class in the fold / cases of the class)^2 / (share of the
+ * fold): the smaller the better. A fold without cases of a patient's classes is therefore always taken first, and none
+ * stays empty. Among equal folds the one with the fewest cases is taken; the order of patients of equal size is
+ * shuffled by the seed.
  */
 #include <math.h>
 #include <stdbool.h>
@@ -69,19 +70,21 @@ static int order_patients(const patients *all, const bool *held, cmus_random *ra
     return count;
 }
 
-/* What the patient adds to the sum of squares if it goes into the fold with these counts. */
-static double added_unevenness(const patients *all, int patient, const int *fold_counts) {
+/* What the patient adds to the sum of squares if it goes into a fold that has these counts and should get this share of
+ * each class. */
+static double added_unevenness(const patients *all, int patient, const int *fold_counts, double share) {
     double added = 0;
     for (int c = 0; c < all->classes; c++) {
         double more = all->counts[patient * all->classes + c], there = fold_counts[c], total = all->totals[c];
         if (more > 0)
-            added += (2 * there + more) * more / (total * total);
+            added += (2 * there + more) * more / (total * total * share);
     }
     return added;
 }
 
-/* fold_of [patients] */
-static void distribute(const patients *all, const bool *held, int folds, cmus_random *random, int *fold_of) {
+/* shares [folds]: of the cases; fold_of [patients]: set for those that are not held out. */
+static void distribute(const patients *all, const bool *held, int folds, const double *shares, cmus_random *random,
+                       int *fold_of) {
     int *order = cmus_allocate((size_t)all->count, sizeof *order);
     int *counts = cmus_allocate((size_t)folds * (size_t)all->classes, sizeof *counts);
     int *sizes = cmus_allocate((size_t)folds, sizeof *sizes);
@@ -90,7 +93,7 @@ static void distribute(const patients *all, const bool *held, int folds, cmus_ra
         int best = 0;
         double least = INFINITY;
         for (int f = 0; f < folds; f++) {
-            double added = added_unevenness(all, order[i], counts + f * all->classes);
+            double added = added_unevenness(all, order[i], counts + f * all->classes, shares[f]);
             if (added < least - 1e-12 || (added < least + 1e-12 && sizes[f] < sizes[best])) {
                 best = f;
                 least = added;
@@ -106,28 +109,15 @@ static void distribute(const patients *all, const bool *held, int folds, cmus_ra
     cmus_free(sizes);
 }
 
-/* Patients are held out, the largest first, while that brings the held-out class counts nearer to their share. */
+/* The hold-out is one of two unequal folds. held [patients]: all false before. */
 static void hold_out(const patients *all, double share, uint64_t seed, bool *held) {
     cmus_random random = cmus_random_begin(seed, "hold-out", NULL, 0);
-    int *order = cmus_allocate((size_t)all->count, sizeof *order);
-    double *missing = cmus_allocate((size_t)all->classes, sizeof *missing);
-    int count = order_patients(all, held, &random, order);
-    for (int c = 0; c < all->classes; c++)
-        missing[c] = share * all->totals[c];
-    for (int i = 0; i < count; i++) {
-        const int *counts = all->counts + order[i] * all->classes;
-        double change = 0; /* of the squared distance from the share, in parts of each class */
-        for (int c = 0; c < all->classes; c++)
-            if (counts[c])
-                change += (counts[c] - 2 * missing[c]) * counts[c] / ((double)all->totals[c] * all->totals[c]);
-        if (change >= 0)
-            continue;
-        held[order[i]] = true;
-        for (int c = 0; c < all->classes; c++)
-            missing[c] -= counts[c];
-    }
-    cmus_free(order);
-    cmus_free(missing);
+    double shares[2] = {1 - share, share};
+    int *part = cmus_allocate((size_t)all->count, sizeof *part);
+    distribute(all, held, 2, shares, &random, part);
+    for (int p = 0; p < all->count; p++)
+        held[p] = all->sizes[p] > 0 && part[p] == 1;
+    cmus_free(part);
 }
 
 static cmus_status check_counts(const patients *all, const bool *held, int folds, double holdout) {
@@ -144,6 +134,25 @@ static cmus_status check_counts(const patients *all, const bool *held, int folds
     return CMUS_OK;
 }
 
+static void make_repeats(const patients *all, const bool *held, const int *patient, int cases, int folds, int repeats,
+                         uint64_t seed, cmus_splits *splits) {
+    int *fold_of = cmus_allocate((size_t)all->count, sizeof *fold_of);
+    double *shares = cmus_allocate((size_t)folds, sizeof *shares);
+    for (int f = 0; f < folds; f++)
+        shares[f] = 1.0 / folds;
+    *splits =
+        (cmus_splits){folds, repeats, cases, cmus_allocate((size_t)repeats * (size_t)cases, sizeof *splits->fold)};
+    for (int r = 0; r < repeats; r++) {
+        cmus_random random = cmus_random_begin(seed, "folds", &(uint64_t){(uint64_t)r}, 1);
+        distribute(all, held, folds, shares, &random, fold_of);
+        int *fold = splits->fold + (size_t)r * (size_t)cases;
+        for (int i = 0; i < cases; i++)
+            fold[i] = held[patient[i]] ? CMUS_FOLD_HOLDOUT : fold_of[patient[i]];
+    }
+    cmus_free(fold_of);
+    cmus_free(shares);
+}
+
 cmus_status cmus_splits_make_holdout(int cases, const int *patient, const int *label, int classes, int folds,
                                      int repeats, double holdout, uint64_t seed, cmus_splits *splits) {
     memset(splits, 0, sizeof *splits);
@@ -154,18 +163,8 @@ cmus_status cmus_splits_make_holdout(int cases, const int *patient, const int *l
     if (holdout > 0)
         hold_out(&all, holdout, seed, held);
     cmus_status status = check_counts(&all, held, folds, holdout);
-    int *fold_of = cmus_allocate((size_t)all.count, sizeof *fold_of);
     if (status == CMUS_OK)
-        *splits =
-            (cmus_splits){folds, repeats, cases, cmus_allocate((size_t)repeats * (size_t)cases, sizeof *splits->fold)};
-    for (int r = 0; status == CMUS_OK && r < repeats; r++) {
-        cmus_random random = cmus_random_begin(seed, "folds", &(uint64_t){(uint64_t)r}, 1);
-        distribute(&all, held, folds, &random, fold_of);
-        for (int i = 0; i < cases; i++)
-            splits->fold[(size_t)r * (size_t)cases + (size_t)i] =
-                held[patient[i]] ? CMUS_FOLD_HOLDOUT : fold_of[patient[i]];
-    }
-    cmus_free(fold_of);
+        make_repeats(&all, held, patient, cases, folds, repeats, seed, splits);
     cmus_free(held);
     free_patients(&all);
     return status;

@@ -1,0 +1,264 @@
+/* A data set written and read again; damage of every kind; splits.csv against it. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmus/dataset.h"
+#include "cmus/dataset_index.h"
+#include "cmus/log.h"
+#include "cmus/memory.h"
+#include "cmus/splits.h"
+#include "shard_writer.h"
+#include "unit.h"
+
+enum { SIDE = 8, PIXELS = SIDE * SIDE, CASES = 4 };
+static const char folder[] = "dataset_scratch";
+static const char shard_path[] = "dataset_scratch/shard-00000.h5";
+
+static const int64_t tem_offset[2][3] = {{0, 2, 3}, {0, 1, 4}};
+static const int32_t label[2][2] = {{0, 1}, {1, 2}};
+static const char *const case_id[2][2] = {{"A/p1", "B/p1"}, {"B/p\xC3\xA4,2", "C/007"}};
+static const char *const patient_id[2][2] = {{"p1", "p1"}, {"p\xC3\xA4,2", "007"}};
+static const char *const classes[3] = {"A", "B", "C"};
+
+/* Image `number` of a shard: a value that tells pixel, channel and image apart. */
+static uint8_t pixel_of(size_t number, int pixel, int channel) {
+    return (uint8_t)(number * 37 + (size_t)pixel * 3 + (size_t)channel * 90);
+}
+
+static cmus_status give_image(void *data, size_t number, int channels, uint8_t *pixels) {
+    (void)data;
+    for (int i = 0; i < PIXELS; i++)
+        for (int c = 0; c < channels; c++)
+            pixels[i * channels + c] = pixel_of(number, i, c);
+    return CMUS_OK;
+}
+
+/* Two shards, the first with gray TEM images. */
+static void write_dataset(void) {
+    static const char *const source[8] = {"0  a", "1  b", "2  c", "3  d", "4  e", "5  f", "6  g", "7  long/name"};
+    cmus_shard_entry entries[2] = {{.file = "shard-00000.h5", .cases = 2}, {.file = "shard-00001.h5", .cases = 2}};
+    cmus_folder_remove(folder);
+    CU_ASSERT_EQUAL_FATAL(cmus_folder_make(folder), CMUS_OK);
+    for (int s = 0; s < 2; s++) {
+        cmus_shard_content content = {SIDE,       classes,       3,      2,         tem_offset[s], label[s],
+                                      case_id[s], patient_id[s], source, s ? 3 : 1, give_image,    NULL};
+        char *path = cmus_path_join(folder, entries[s].file);
+        CU_ASSERT_EQUAL_FATAL(cmus_shard_write(path, &content, entries[s].sha256), CMUS_OK);
+        cmus_free(path);
+    }
+    cmus_dataset_index index = {.tool_version = "1",
+                                .image_size = SIDE,
+                                .class_count = 3,
+                                .classes = (char **)classes,
+                                .cases = CASES,
+                                .patients = 3,
+                                .images = 15,
+                                .options = "{\"a\": 1}",
+                                .shard_count = 2,
+                                .shards = entries};
+    CU_ASSERT_EQUAL_FATAL(cmus_dataset_index_write(folder, &index), CMUS_OK);
+}
+
+/* Case `in_shard` of a shard was read into these buffers as it was written. */
+static bool is_as_written(int shard, int in_shard, int tem_count, const uint8_t *om, const uint8_t *im,
+                          const uint8_t *tem) {
+    size_t first = 2 * (size_t)in_shard + (size_t)tem_offset[shard][in_shard];
+    bool same = true;
+    for (int i = 0; i < PIXELS; i++)
+        for (int c = 0; c < 3; c++) {
+            same = same && om[3 * i + c] == pixel_of(first, i, c) && im[3 * i + c] == pixel_of(first + 1, i, c);
+            for (int k = 0; k < tem_count; k++)
+                same = same && tem[3 * (k * PIXELS + i) + c] == pixel_of(first + 2 + (size_t)k, i, shard == 0 ? 0 : c);
+        }
+    return same;
+}
+
+/* Reads everything; OK only if every case can be read. Counts cases that were read, but differ. */
+static cmus_status read_all(int *differ) {
+    uint8_t om[3 * PIXELS], im[3 * PIXELS], tem[9 * PIXELS];
+    cmus_dataset *dataset;
+    CMUS_TRY(cmus_dataset_open(folder, &dataset));
+    cmus_status status = CMUS_OK;
+    for (int i = 0; i < CASES; i++) {
+        cmus_status one = cmus_dataset_read(dataset, i, 0, om, im, tem);
+        if (one != CMUS_OK)
+            status = one;
+        else if (!is_as_written(i / 2, i % 2, cmus_dataset_case(dataset, i).tem_count, om, im, tem))
+            ++*differ;
+    }
+    cmus_dataset_close(dataset);
+    return status;
+}
+
+static void reads_what_was_written(void) {
+    write_dataset();
+    cmus_dataset *dataset;
+    CU_ASSERT_EQUAL_FATAL(cmus_dataset_open(folder, &dataset), CMUS_OK);
+    CU_ASSERT_EQUAL(cmus_dataset_image_size(dataset), SIDE);
+    CU_ASSERT_EQUAL(cmus_dataset_class_count(dataset), 3);
+    CU_ASSERT_STRING_EQUAL(cmus_dataset_class_name(dataset, 2), "C");
+    CU_ASSERT_EQUAL(cmus_dataset_case_count(dataset), CASES);
+    CU_ASSERT_EQUAL(strlen(cmus_dataset_hash(dataset)), 64);
+    for (int i = 0; i < CASES; i++) {
+        cmus_case_info info = cmus_dataset_case(dataset, i);
+        CU_ASSERT_STRING_EQUAL(info.case_id, case_id[i / 2][i % 2]);
+        CU_ASSERT_STRING_EQUAL(info.patient_id, patient_id[i / 2][i % 2]);
+        CU_ASSERT_EQUAL(info.label, label[i / 2][i % 2]);
+        CU_ASSERT_EQUAL(info.tem_count, tem_offset[i / 2][i % 2 + 1] - tem_offset[i / 2][i % 2]);
+        CU_ASSERT_EQUAL(cmus_dataset_find(dataset, info.case_id), i);
+    }
+    CU_ASSERT_EQUAL(cmus_dataset_find(dataset, "A/p2"), -1);
+    uint8_t om[3 * PIXELS], im[3 * PIXELS], tem[9 * PIXELS];
+    tem[6 * PIXELS] = 77;
+    CU_ASSERT_EQUAL(cmus_dataset_read(dataset, 3, 2, om, im, tem), CMUS_OK);
+    CU_ASSERT(is_as_written(1, 1, 2, om, im, tem));
+    CU_ASSERT_EQUAL(tem[6 * PIXELS], 77); /* no more than max_tem images */
+    cmus_dataset_close(dataset);
+    int differ = 0;
+    CU_ASSERT_EQUAL(read_all(&differ), CMUS_OK);
+    CU_ASSERT_EQUAL(differ, 0);
+}
+
+/* A flipped byte is found, or lies where nobody reads; it never changes what is read and never crashes. */
+static void flipped_bytes_are_found(void) {
+    enum { STEP = 5 };
+    write_dataset();
+    char *bytes;
+    size_t size;
+    int unnoticed = 0, differ = 0, unnamed = 0, flips = 0;
+    CU_ASSERT_EQUAL_FATAL(cmus_file_read(shard_path, 1 << 20, &bytes, &size), CMUS_OK);
+    for (size_t i = 0; i < size; i += STEP, flips++) {
+        bytes[i] = (char)(bytes[i] ^ (1 << i % 8));
+        FILE *file = fopen(shard_path, "r+b"); /* without fsync: thousands of them */
+        CU_ASSERT_FATAL(file && fwrite(bytes, 1, size, file) == size && fclose(file) == 0);
+        bytes[i] = (char)(bytes[i] ^ (1 << i % 8));
+        cmus_status status = read_all(&differ);
+        unnoticed += status == CMUS_OK;
+        unnamed += status != CMUS_OK && !strstr(cmus_last_error(), shard_path);
+    }
+    printf("%d flips, %d in unused bytes ", flips, unnoticed);
+    CU_ASSERT_EQUAL(differ, 0);
+    CU_ASSERT_EQUAL(unnamed, 0);
+    CU_ASSERT(unnoticed < flips / 2);
+    cmus_free(bytes);
+}
+
+static void cut_files_are_found(void) {
+    write_dataset();
+    char *bytes;
+    size_t size;
+    int differ = 0;
+    CU_ASSERT_EQUAL_FATAL(cmus_file_read(shard_path, 1 << 20, &bytes, &size), CMUS_OK);
+    for (size_t length = 0; length < size; length += size / 50) {
+        CU_ASSERT_EQUAL_FATAL(cmus_file_write(shard_path, bytes, length), CMUS_OK);
+        CU_ASSERT_NOT_EQUAL(read_all(&differ), CMUS_OK);
+        CU_ASSERT_PTR_NOT_NULL(strstr(cmus_last_error(), shard_path));
+    }
+    unlink(shard_path);
+    CU_ASSERT_EQUAL(read_all(&differ), CMUS_ERROR_NOT_FOUND);
+    CU_ASSERT_PTR_NOT_NULL(strstr(cmus_last_error(), shard_path));
+    cmus_free(bytes);
+}
+
+/* Replaces a text in dataset.json and in its line of the manifest; the status of opening it. */
+static cmus_status open_changed(const char *from, const char *to) {
+    static const char path[] = "dataset_scratch/dataset.json";
+    write_dataset();
+    char *text, *place;
+    size_t size;
+    cmus_file_read(path, 1 << 20, &text, &size);
+    place = strstr(text, from);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(place);
+    char *changed = cmus_format_string("%.*s%s%s", (int)(place - text), text, to, place + strlen(from));
+    cmus_file_write(path, changed, strlen(changed));
+    const char *names[] = {"dataset.json"};
+    cmus_manifest_write(folder, names, 1);
+    cmus_free(text);
+    cmus_free(changed);
+    int differ = 0;
+    return read_all(&differ);
+}
+
+static void wrong_descriptions_are_refused(void) {
+    CU_ASSERT_EQUAL(open_changed("\"cases\": 4", "\"cases\": 5"), CMUS_ERROR_FORMAT);
+    CU_ASSERT_EQUAL(open_changed("\"patients\": 3", "\"patients\": 4"), CMUS_ERROR_FORMAT);
+    CU_ASSERT_EQUAL(open_changed("\"images\": 15", "\"images\": 16"), CMUS_ERROR_FORMAT);
+    CU_ASSERT_EQUAL(open_changed("\"image_size\": 8", "\"image_size\": 16"), CMUS_ERROR_FORMAT);
+    CU_ASSERT_EQUAL(open_changed("\"image_size\": 8", "\"image_size\": 1000000"), CMUS_ERROR_LIMIT);
+    CU_ASSERT_EQUAL(open_changed("\"image_size\": 8", "\"image_size\": \"8\""), CMUS_ERROR_FORMAT);
+    CU_ASSERT_EQUAL(open_changed("\"format_version\": 1", "\"format_version\": 2"), CMUS_ERROR_FORMAT);
+    CU_ASSERT_EQUAL(open_changed("\"B\"", "\"X\""), CMUS_ERROR_FORMAT);
+    CU_ASSERT_EQUAL(open_changed("\"B\"", "\"A\""), CMUS_ERROR_FORMAT);
+    CU_ASSERT_EQUAL(open_changed("\"C\"\n", "\"C\", \"D\"\n"), CMUS_ERROR_FORMAT);
+    CU_ASSERT_EQUAL(open_changed("shard-00001.h5", "../x/shard.h5"), CMUS_ERROR_FORMAT);
+    CU_ASSERT_EQUAL(open_changed("shard-00001.h5", "shard-00000.h5"), CMUS_ERROR_FORMAT); /* cases twice */
+    CU_ASSERT_EQUAL(open_changed("{", "["), CMUS_ERROR_FORMAT);
+    CU_ASSERT_EQUAL(open_changed("\"A\"", "\"A\""), CMUS_OK);
+    cmus_file_write("dataset_scratch/dataset.json", "{}", 2);
+    int differ = 0;
+    CU_ASSERT_EQUAL(read_all(&differ), CMUS_ERROR_CHECKSUM);
+    CU_ASSERT_PTR_NOT_NULL(strstr(cmus_last_error(), "dataset.json"));
+    cmus_folder_remove(folder);
+    CU_ASSERT_EQUAL(read_all(&differ), CMUS_ERROR_NOT_FOUND);
+}
+
+static cmus_status read_splits(const cmus_dataset *dataset, const char *lines, cmus_splits *splits) {
+    char *text = cmus_format_string("case_id,patient_id,class,repeat,fold\n%s", lines);
+    cmus_file_write("dataset_scratch/splits.csv", text, strlen(text));
+    cmus_free(text);
+    return cmus_splits_read("dataset_scratch/splits.csv", dataset, splits);
+}
+
+static void splits_are_proved(void) {
+#define P1 "A/p1,p1,A,0,0\nB/p1,p1,B,0,0\n"
+#define P2 "\"B/p\xC3\xA4,2\",\"p\xC3\xA4,2\",B,0,1\n"
+    write_dataset();
+    cmus_dataset *dataset;
+    cmus_splits splits, again;
+    CU_ASSERT_EQUAL_FATAL(cmus_dataset_open(folder, &dataset), CMUS_OK);
+    CU_ASSERT_EQUAL_FATAL(read_splits(dataset, "C/007,007,C,0,holdout\n" P2 P1, &splits), CMUS_OK);
+    CU_ASSERT_EQUAL(splits.folds, 2);
+    CU_ASSERT_EQUAL(splits.repeats, 1);
+    CU_ASSERT_EQUAL(memcmp(splits.fold, ((int[]){0, 0, 1, CMUS_FOLD_HOLDOUT}), sizeof(int[4])), 0);
+    CU_ASSERT_EQUAL(cmus_splits_check_classes(&splits, dataset), CMUS_ERROR_DATA);
+    CU_ASSERT_EQUAL(cmus_splits_write("dataset_scratch/splits.csv", dataset, &splits), CMUS_OK);
+    CU_ASSERT_EQUAL_FATAL(cmus_splits_read("dataset_scratch/splits.csv", dataset, &again), CMUS_OK);
+    CU_ASSERT_EQUAL(memcmp(splits.fold, again.fold, sizeof(int[4])), 0);
+    cmus_splits_free(&splits);
+    cmus_splits_free(&again);
+    static const struct {
+        const char *lines, *word;
+        cmus_status status;
+    } wrong[] = {
+        {P1 P2, "C/007 has no line", CMUS_ERROR_MISMATCH},
+        {P1 P2 "C/007,007,C,0,1\nC/007,007,C,0,1\n", "twice", CMUS_ERROR_MISMATCH},
+        {P1 P2 "C/007,7,C,0,1\n", "patient of C/007", CMUS_ERROR_MISMATCH},
+        {P1 P2 "C/007,007,A,0,1\n", "class of C/007", CMUS_ERROR_MISMATCH},
+        {P1 P2 "C/008,007,C,0,1\n", "C/008", CMUS_ERROR_MISMATCH},
+        {"A/p1,p1,A,0,0\nB/p1,p1,B,0,1\n" P2 "C/007,007,C,0,1\n", "p1 is in two folds", CMUS_ERROR_DATA},
+        {P1 P2 "C/007,007,C,0,3\n", "fold 2 of repeat 0 is empty", CMUS_ERROR_DATA},
+        {P1 "\"B/p\xC3\xA4,2\",\"p\xC3\xA4,2\",B,0,0\nC/007,007,C,0,0\n", "two or more", CMUS_ERROR_DATA},
+        {P1 P2 "C/007,007,C,9999,1\n", "repeats", CMUS_ERROR_DATA},
+        {P1 P2 "C/007,007,C,0,-1\n", "fold", CMUS_ERROR_LIMIT},
+        {P1 P2 "C/007,007,C,0,x\n", "line 5, column", CMUS_ERROR_FORMAT},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        CU_ASSERT_EQUAL(read_splits(dataset, wrong[i].lines, &splits), wrong[i].status);
+        CU_ASSERT_PTR_NOT_NULL(strstr(cmus_last_error(), wrong[i].word));
+        CU_ASSERT_PTR_NULL(splits.fold);
+    }
+    cmus_dataset_close(dataset);
+    cmus_folder_remove(folder);
+}
+
+int main(void) {
+    static const unit_test tests[] = {
+        {"reads what was written", reads_what_was_written},
+        {"flipped bytes are found", flipped_bytes_are_found},
+        {"cut files are found", cut_files_are_found},
+        {"wrong descriptions are refused", wrong_descriptions_are_refused},
+        {"splits are proved", splits_are_proved},
+    };
+    return unit_main("data set", tests, sizeof tests / sizeof tests[0]);
+}

@@ -1,0 +1,126 @@
+/* Resizing against Pillow's results; orientation; 16-bit windows; what is no image. */
+#include <string.h>
+
+#include "cmus/file.h"
+#include "cmus/memory.h"
+#include "image.h"
+#include "unit.h"
+
+typedef struct golden {
+    int width, height, channels, new_width, new_height;
+    const char *sha256;
+} golden;
+
+static const golden resized[] = {
+#include "../golden/resize_golden.h"
+};
+
+/* The formula of tests/golden/resize_golden.py. */
+static cmus_image pattern(int width, int height, int channels) {
+    cmus_image image = {.width = width, .height = height, .channels = channels};
+    image.pixels = cmus_allocate((size_t)width * (size_t)height, (size_t)channels);
+    uint32_t state = (uint32_t)width * 65536 + (uint32_t)height;
+    uint8_t *to = image.pixels;
+    for (int y = 0; y < height; y++)
+        for (int x = 0; x < width * channels; x++) {
+            state = state * 1664525 + 1013904223;
+            *to++ = y % 3 == 2 ? (y % 2 ? 0 : 255) : (uint8_t)(state >> 24);
+        }
+    return image;
+}
+
+static void resizes_as_pillow(void) {
+    for (size_t i = 0; i < sizeof resized / sizeof resized[0]; i++) {
+        const golden *one = &resized[i];
+        cmus_image image = pattern(one->width, one->height, one->channels);
+        size_t size = (size_t)one->new_width * (size_t)one->new_height * (size_t)one->channels;
+        uint8_t *pixels = cmus_allocate(size, 1);
+        char sha256[CMUS_SHA256_TEXT];
+        cmus_image_resize(&image, one->new_width, one->new_height, pixels);
+        cmus_sha256(pixels, size, sha256);
+        CU_ASSERT_STRING_EQUAL(sha256, one->sha256);
+        cmus_free(pixels);
+        cmus_image_free(&image);
+    }
+}
+
+/* The picture "F" lies on its side or is mirrored in the file; upright it is 1 2 / 3 4 / 5 6. */
+static void turns_upright(void) {
+    static const uint8_t upright[6] = {1, 2, 3, 4, 5, 6};
+    static const uint8_t stored[9][6] = {
+        {0},
+        {1, 2, 3, 4, 5, 6}, /* 2 x 3 */
+        {2, 1, 4, 3, 6, 5}, /* mirrored */
+        {6, 5, 4, 3, 2, 1}, /* half a turn */
+        {5, 6, 3, 4, 1, 2}, /* upside down and mirrored */
+        {1, 3, 5, 2, 4, 6}, /* 3 x 2: rows and columns exchanged */
+        {2, 4, 6, 1, 3, 5}, /* to be turned clockwise */
+        {6, 4, 2, 5, 3, 1}, /* exchanged along the other diagonal */
+        {5, 3, 1, 6, 4, 2}, /* to be turned counter-clockwise */
+    };
+    for (int orientation = 0; orientation <= 9; orientation++) {
+        bool turned = orientation >= 5 && orientation <= 8;
+        cmus_image image = {.width = turned ? 3 : 2, .height = turned ? 2 : 3, .channels = 1};
+        image.pixels = cmus_allocate(6, 1);
+        memcpy(image.pixels, orientation < 1 || orientation > 8 ? upright : stored[orientation], 6);
+        cmus_image_orient(&image, orientation);
+        CU_ASSERT_EQUAL(image.width, 2);
+        CU_ASSERT_EQUAL(image.height, 3);
+        CU_ASSERT_EQUAL(memcmp(image.pixels, upright, 6), 0);
+        cmus_image_free(&image);
+    }
+}
+
+static void reads_exif(void) {
+    static const uint8_t little[] = "II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0";
+    static const uint8_t big[] = "MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x08\0\0";
+    CU_ASSERT_EQUAL(cmus_exif_orientation(little, sizeof little), 6);
+    CU_ASSERT_EQUAL(cmus_exif_orientation(big, sizeof big), 8);
+    for (size_t size = 0; size < 22; size++) { /* cut anywhere, in memory of that size */
+        uint8_t *cut = cmus_allocate(size, 1);
+        memcpy(cut, little, size);
+        CU_ASSERT_EQUAL(cmus_exif_orientation(cut, size), 1);
+        cmus_free(cut);
+    }
+}
+
+static void stretches_16_bit(void) {
+    static const uint16_t samples[5] = {1000, 2000, 1500, 3000, 1001};
+    uint8_t pixels[5];
+    cmus_decode_options options = cmus_decode_defaults();
+    cmus_image_from_16_bit(samples, 5, &options, pixels);
+    CU_ASSERT_EQUAL(memcmp(pixels, ((uint8_t[]){0, 128, 64, 255, 0}), 5), 0);
+    options.window_low = 1500;
+    options.window_high = 2010;
+    cmus_image_from_16_bit(samples, 5, &options, pixels);
+    CU_ASSERT_EQUAL(memcmp(pixels, ((uint8_t[]){0, 250, 0, 255, 0}), 5), 0);
+    static const uint16_t flat[2] = {7, 7};
+    cmus_image_from_16_bit(flat, 2, &(cmus_decode_options){0}, pixels);
+    CU_ASSERT_EQUAL(pixels[0], 0);
+}
+
+static void refuses_what_is_no_image(void) {
+    cmus_decode_options options = cmus_decode_defaults();
+    cmus_image image;
+    static const char *const nothing[] = {"",      "GIF89a",         "\xFF\xD8\xFF", "\x89PNG\r\n\x1A\n",
+                                          "II*\0", "MM\0*\0\0\0\x08"};
+    static const size_t sizes[] = {0, 6, 3, 8, 4, 8};
+    for (int i = 0; i < 6; i++) {
+        CU_ASSERT_EQUAL(cmus_image_decode((const uint8_t *)nothing[i], sizes[i], &options, &image), CMUS_ERROR_FORMAT);
+        CU_ASSERT_PTR_NULL(image.pixels);
+    }
+    CU_ASSERT_EQUAL(cmus_image_begin(20000, 20000, 3, &options, &image), CMUS_ERROR_LIMIT);
+    CU_ASSERT_EQUAL(cmus_image_begin(UINT32_MAX, UINT32_MAX, 3, &options, &image), CMUS_ERROR_LIMIT);
+    CU_ASSERT_EQUAL(cmus_image_begin(0, 5, 3, &options, &image), CMUS_ERROR_FORMAT);
+}
+
+int main(void) {
+    static const unit_test tests[] = {
+        {"resizes as Pillow", resizes_as_pillow},
+        {"turns upright", turns_upright},
+        {"reads EXIF", reads_exif},
+        {"stretches 16 bits", stretches_16_bit},
+        {"refuses what is no image", refuses_what_is_no_image},
+    };
+    return unit_main("image", tests, sizeof tests / sizeof tests[0]);
+}
