@@ -14,12 +14,12 @@ static void add_loop(phantom_field *field, float x, float y, float radius, cmus_
 
 /* Mesangium in the middle, two loops beside it. */
 static void make_whole(phantom_field *field, cmus_random *random) {
-    float zoom = phantom_between(random, 0.9f, 1.12f), radius = zoom * phantom_between(random, 0.19f, 0.235f);
+    float zoom = phantom_between(random, 0.9f, 1.08f), radius = zoom * phantom_between(random, 0.225f, 0.27f);
     float x = phantom_between(random, 0.44f, 0.56f), y = phantom_between(random, 0.44f, 0.56f);
     field->mesangium = phantom_blob_make(x, y, radius, 0.08f, random);
     float angle = phantom_between(random, 0, 2 * PI), apart = phantom_between(random, 0.62f * PI, 1.38f * PI);
     for (int i = 0; i < 2; i++, angle += apart) {
-        float size = zoom * phantom_between(random, 0.19f, 0.25f), reach = radius * 0.72f + size * 0.75f;
+        float size = zoom * phantom_between(random, 0.18f, 0.235f), reach = radius * 0.72f + size * 0.75f;
         add_loop(field, x + reach * cosf(angle), y + reach * sinf(angle), size, random);
     }
 }
@@ -104,7 +104,8 @@ static void to_outline(const phantom_field *field, float *x, float *y, float *nx
 
 static bool is_apart(const phantom_ellipse *deposit, const phantom_ellipse *others, int count) {
     for (int i = 0; i < count; i++) {
-        float dx = deposit->x - others[i].x, dy = deposit->y - others[i].y, least = deposit->along + others[i].along;
+        float dx = deposit->x - others[i].x, dy = deposit->y - others[i].y,
+              least = 0.85f * (deposit->along + others[i].along);
         if (dx * dx + dy * dy < least * least)
             return false;
     }
@@ -124,8 +125,8 @@ static phantom_ellipse draw_deposit(cmus_random *random) {
 /* Inside the mesangium, clear of lumens and membrane. */
 static bool fits_mesangium(const phantom_field *field, const phantom_ellipse *deposit) {
     phantom_place place = phantom_field_place(field, deposit->x, deposit->y);
-    return place.mesangium < 0.01f && place.lumen > deposit->along + 0.01f &&
-           place.outline < -field->membrane - deposit->along;
+    return place.mesangium < 0.02f && place.lumen > deposit->across + 0.012f &&
+           place.outline < -field->membrane - deposit->across;
 }
 
 /* Lays it on the outer side of a loop's membrane, partly sunk into it; false where the mesangium is near. */

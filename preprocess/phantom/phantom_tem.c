@@ -8,7 +8,7 @@
 /* Gray values before contrast and brightness; nothing but deposits is darker than DARKEST. */
 static const float LIGHT = 0.90f, SPACE = 0.86f, MEMBRANE = 0.64f, MATRIX = 0.66f, FOOT = 0.50f, CYTOPLASM = 0.62f,
                    DARKEST = 0.42f, DEPOSIT = 0.10f;
-static const float DEPOSITS_LOW = 6.5f, DEPOSITS_HIGH = 9.5f; /* in a field of a case of average amount */
+static const float DEPOSITS_LOW = 6.0f, DEPOSITS_HIGH = 8.5f; /* in a field of a case of average amount */
 static const float UNFOCUSED_SIGMA = 0.05f;
 
 /* What fills the tissue; all in [size][size]. */
