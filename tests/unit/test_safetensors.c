@@ -1,0 +1,195 @@
+/* safetensors: what is written comes back; damaged files are refused; weights of other networks too. */
+#include <string.h>
+#include <unistd.h>
+
+#include "cmus/cmusnet.h"
+#include "cmus/file.h"
+#include "cmus/memory.h"
+#include "cmus/safetensors.h"
+#include "cmus/weights.h"
+#include "unit.h"
+
+static const char PATH[] = "scratch.safetensors";
+
+static void tensors_come_back(void) {
+    float numbers[6] = {1, 2, 3, 4, 5, 6}, odd[3] = {7, 8, 9}, got[6];
+    int64_t index[2] = {-1, 1LL << 40}, index_got[2];
+    cmus_tensor_source sources[] = {{"z", "F32", 2, {2, 3}, numbers},
+                                    {"m", "I64", 1, {2}, index},
+                                    {"a", "F32", 1, {3}, odd},
+                                    {"scalar", "F32", 0, {0}, odd},
+                                    {"none", "F32", 1, {0}, odd}};
+    CU_ASSERT_EQUAL_FATAL(cmus_safetensors_write(PATH, sources, 5), CMUS_OK);
+    cmus_safetensors *file;
+    CU_ASSERT_EQUAL_FATAL(cmus_safetensors_open(PATH, &file), CMUS_OK);
+    CU_ASSERT_EQUAL(cmus_safetensors_count(file), 5);
+    const cmus_stored_tensor *z = cmus_safetensors_find(file, "z"), *m = cmus_safetensors_find(file, "m");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(z);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(m);
+    CU_ASSERT(z->dimensions == 2 && z->shape[0] == 2 && z->shape[1] == 3 && z->elements == 6);
+    CU_ASSERT_EQUAL(cmus_safetensors_read(file, z, got), CMUS_OK);
+    CU_ASSERT_EQUAL(memcmp(got, numbers, sizeof numbers), 0);
+    CU_ASSERT_EQUAL(cmus_safetensors_read(file, m, index_got), CMUS_OK);
+    CU_ASSERT_EQUAL(memcmp(index, index_got, sizeof index), 0);
+    CU_ASSERT_EQUAL(m->begin % 8, 0);
+    CU_ASSERT_PTR_NULL(cmus_safetensors_find(file, "y"));
+    cmus_safetensors_close(file);
+    char *data;
+    size_t size;
+    cmus_file_read(PATH, 10000, &data, &size);
+    uint64_t length;
+    memcpy(&length, data, 8);
+    CU_ASSERT_EQUAL(length % 8, 0);
+    CU_ASSERT_PTR_NOT_NULL(strstr(data + 8, "\"__metadata__\":{\"format\":\"pt\"}"));
+    cmus_free(data);
+    unlink(PATH);
+}
+
+/* Writes a file of this header and so many zero bytes of data, and opens it. */
+static cmus_status open_made(const char *header, uint64_t length, size_t data_bytes) {
+    size_t text = strlen(header);
+    char *bytes = cmus_allocate(8 + text + data_bytes, 1);
+    memcpy(bytes, &length, 8);
+    memcpy(bytes + 8, header, text);
+    cmus_file_write(PATH, bytes, 8 + text + data_bytes);
+    cmus_free(bytes);
+    cmus_safetensors *file;
+    cmus_status status = cmus_safetensors_open(PATH, &file);
+    cmus_safetensors_close(file);
+    unlink(PATH);
+    return status;
+}
+
+static void damaged_headers_are_refused(void) {
+    static const struct {
+        const char *header;
+        size_t data;
+        const char *message;
+    } faults[] = {
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}", 8, "no JSON object"},
+        {"[]", 0, "no JSON object"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 9, "1 bytes follow"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 7, "outside the file"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[4,12]}}", 12, "a hole"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[8,0]}}", 8, "outside the file"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[0,8]}}", 8, "do not agree"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[-2],\"data_offsets\":[0,8]}}", 8, "no size"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2.0],\"data_offsets\":[0,8]}}", 8, "no size"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[4611686018427387904,8],\"data_offsets\":[0,0]}}", 0, "overflow"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[4611686018427387904],\"data_offsets\":[0,0]}}", 0, "do not agree"},
+        {"{\"a\":{\"dtype\":\"F99\",\"shape\":[2],\"data_offsets\":[0,8]}}", 8, "dtype"},
+        {"{\"a\":{\"shape\":[2],\"data_offsets\":[0,8]}}", 8, "dtype"},
+        {"{\"a\":{\"dtype\":\"F32\",\"data_offsets\":[0,8]}}", 8, "shape"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2]}}", 8, "data_offsets"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0]}}", 8, "data_offsets"},
+        {"{\"a\":3}", 0, "dtype"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},"
+         "\"b\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[4,12]}}",
+         12, "overlap"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},"
+         "\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[8,16]}}",
+         16, "no JSON object"},
+    };
+    for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
+        CU_ASSERT_EQUAL(open_made(faults[i].header, strlen(faults[i].header), faults[i].data), CMUS_ERROR_FORMAT);
+        if (!strstr(cmus_last_error(), faults[i].message) || !strstr(cmus_last_error(), PATH)) {
+            printf("\n%s: '%s' is not in '%s'\n", faults[i].header, faults[i].message, cmus_last_error());
+            CU_FAIL("message");
+        }
+    }
+    CU_ASSERT_EQUAL(open_made("{}", 2, 0), CMUS_OK);
+    CU_ASSERT_EQUAL(open_made("{}", 3, 0), CMUS_ERROR_FORMAT);
+    CU_ASSERT_EQUAL(open_made("{}", UINT64_MAX, 0), CMUS_ERROR_FORMAT);
+    CU_ASSERT_EQUAL(open_made("", 0, 0), CMUS_ERROR_FORMAT);
+}
+
+/* A sparse file with a header length beyond the limit takes no memory and no disk. */
+static void huge_header_is_refused(void) {
+    uint64_t length = 200000000;
+    cmus_file_write(PATH, &length, sizeof length);
+    CU_ASSERT_EQUAL(truncate(PATH, 300000000), 0);
+    cmus_safetensors *file;
+    CU_ASSERT_EQUAL(cmus_safetensors_open(PATH, &file), CMUS_ERROR_LIMIT);
+    unlink(PATH);
+}
+
+static cmus_net *small_net(int classes) {
+    cmus_net_config config = cmus_net_config_published();
+    config.embed_dim = 8;
+    config.image_size = 32;
+    config.fusion_hidden = 8;
+    config.classes = classes;
+    for (int i = 0; i < CMUS_STAGES; i++) {
+        config.depths[i] = 1;
+        config.heads[i] = 1 << i;
+    }
+    cmus_net *net = NULL;
+    if (cmus_net_create(&config, false, &net) != CMUS_OK)
+        CU_FAIL_FATAL("network");
+    cmus_parameters_initialize(cmus_net_parameters(net), 3, cmus_net_weights(net));
+    return net;
+}
+
+static void weights_come_back(void) {
+    cmus_net *net = small_net(3), *other = small_net(2);
+    const cmus_parameters *parameters = cmus_net_parameters(net);
+    float *weights = cmus_net_weights(net), *got = cmus_allocate(parameters->size, sizeof *got);
+    CU_ASSERT_EQUAL_FATAL(cmus_weights_write(PATH, parameters, weights), CMUS_OK);
+    CU_ASSERT_EQUAL(cmus_weights_read(PATH, parameters, got), CMUS_OK);
+    CU_ASSERT_EQUAL(memcmp(got, weights, parameters->size * sizeof *got), 0);
+    cmus_safetensors *file;
+    CU_ASSERT_EQUAL_FATAL(cmus_safetensors_open(PATH, &file), CMUS_OK);
+    const cmus_stored_tensor *index = cmus_safetensors_find(file, "OM_encoder.0.3.0.attn.relative_position_index");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(index);
+    int64_t values[2401];
+    CU_ASSERT_EQUAL(index->elements, 2401);
+    CU_ASSERT_EQUAL(cmus_safetensors_read(file, index, values), CMUS_OK);
+    CU_ASSERT_EQUAL(values[0], 6 * 13 + 6);
+    CU_ASSERT_EQUAL(values[48], 0);         /* from the first token to the last */
+    CU_ASSERT_EQUAL(values[48 * 49], 168);  /* and back */
+    CU_ASSERT_EQUAL(values[1], 6 * 13 + 5); /* to the next column */
+    CU_ASSERT_EQUAL(values[7], 5 * 13 + 6); /* to the next row */
+    cmus_safetensors_close(file);
+    size_t left_out;
+    CU_ASSERT_EQUAL(cmus_weights_read(PATH, cmus_net_parameters(other), cmus_net_weights(other)), CMUS_ERROR_MISMATCH);
+    CU_ASSERT_EQUAL(cmus_weights_initialize(PATH, cmus_net_parameters(other), cmus_net_weights(other), &left_out),
+                    CMUS_OK);
+    CU_ASSERT_EQUAL(left_out, 8); /* weight and bias of four heads */
+    cmus_free(got);
+    cmus_net_free(net);
+    cmus_net_free(other);
+    unlink(PATH);
+}
+
+static void foreign_tensors_are_refused(void) {
+    cmus_net *net = small_net(3);
+    const cmus_parameters *parameters = cmus_net_parameters(net);
+    float *weights = cmus_net_weights(net);
+    cmus_parameters longer = {0};
+    for (size_t i = 0; i < parameters->count; i++)
+        cmus_parameters_add(&longer, CMUS_INITIAL_ZERO, 1, parameters->tensors[i].dimensions,
+                            parameters->tensors[i].shape, "%s", parameters->tensors[i].name);
+    cmus_parameters_add(&longer, CMUS_INITIAL_ZERO, 1, 1, (int[]){1}, "extra.weight");
+    float *values = cmus_allocate(longer.size, sizeof *values);
+    CU_ASSERT_EQUAL_FATAL(cmus_weights_write(PATH, &longer, values), CMUS_OK);
+    CU_ASSERT_EQUAL(cmus_weights_read(PATH, parameters, weights), CMUS_ERROR_MISMATCH);
+    CU_ASSERT_PTR_NOT_NULL(strstr(cmus_last_error(), "extra.weight"));
+    CU_ASSERT_EQUAL_FATAL(cmus_weights_write(PATH, parameters, weights), CMUS_OK);
+    CU_ASSERT_EQUAL(cmus_weights_read(PATH, &longer, values), CMUS_ERROR_MISMATCH);
+    CU_ASSERT_PTR_NOT_NULL(strstr(cmus_last_error(), "'extra.weight' of the configured network is missing"));
+    cmus_free(values);
+    cmus_parameters_free(&longer);
+    cmus_net_free(net);
+    unlink(PATH);
+}
+
+int main(void) {
+    static const unit_test tests[] = {
+        {"tensors come back", tensors_come_back},
+        {"damaged headers are refused", damaged_headers_are_refused},
+        {"a huge header is refused", huge_header_is_refused},
+        {"weights come back", weights_come_back},
+        {"foreign tensors are refused", foreign_tensors_are_refused},
+    };
+    return unit_main("safetensors", tests, sizeof tests / sizeof tests[0]);
+}
