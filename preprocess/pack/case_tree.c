@@ -17,6 +17,7 @@ static const char *const modality_names[MODALITIES] = {"OM", "IM", "TEM"};
 typedef struct scan {
     const char *const *sources;
     size_t source_count;
+    bool classes_given; /* on the command line; else every class folder is a class */
     cmus_findings *findings;
     cmus_case_tree *tree;
 } scan;
@@ -181,6 +182,15 @@ static cmus_status scan_patients(const scan *self, const patient_list *list, int
     return CMUS_OK;
 }
 
+/* A class named on the command line may have no case here (a set to predict); an empty folder is a mistake. */
+static void report_empty_class(const scan *self, const char *name) {
+    if (self->classes_given)
+        cmus_findings_add(self->findings, CMUS_WARNING, name, "a class without cases");
+    else
+        cmus_findings_add(self->findings, CMUS_DEFECT, name,
+                          "a class folder without folders of patients; remove it, or name the classes by --classes");
+}
+
 static cmus_status scan_class(const scan *self, int label) {
     const char *name = self->tree->classes[label];
     patient_list list = {0};
@@ -192,7 +202,7 @@ static cmus_status scan_class(const scan *self, int label) {
         cmus_free(path);
     }
     if (status == CMUS_OK && list.count == 0)
-        cmus_findings_add(self->findings, CMUS_WARNING, name, "a class without cases");
+        report_empty_class(self, name);
     if (list.count)
         qsort(list.folders, list.count, sizeof *list.folders, compare_folders);
     if (status == CMUS_OK)
@@ -219,7 +229,7 @@ static bool has_class(const cmus_case_tree *tree, const char *name) {
 
 /* Looks at the entries of one source folder: class folders that are not known are new classes, or defects if the
  * classes are given. */
-static cmus_status scan_source(const scan *self, const char *source, bool given) {
+static cmus_status scan_source(const scan *self, const char *source) {
     char **names;
     size_t count;
     CMUS_TRY(cmus_folder_list(source, &names, &count));
@@ -229,7 +239,7 @@ static cmus_status scan_source(const scan *self, const char *source, bool given)
             cmus_findings_add(self->findings, CMUS_WARNING, path,
                               "is not used: not in a folder of a class and patient");
         else if (take_name(self, path, names[i]) && !has_class(self->tree, names[i])) {
-            if (given)
+            if (self->classes_given)
                 cmus_findings_add(self->findings, CMUS_DEFECT, path, "the class %s is not among --classes", names[i]);
             else
                 add_class(self->tree, names[i]);
@@ -249,11 +259,11 @@ static int compare_names(const void *a, const void *b) {
 cmus_status cmus_case_tree_scan(const char *const *sources, size_t source_count, const char *const *classes,
                                 size_t class_count, cmus_findings *findings, cmus_case_tree *tree) {
     memset(tree, 0, sizeof *tree);
-    scan self = {sources, source_count, findings, tree};
+    scan self = {sources, source_count, classes != NULL, findings, tree};
     for (size_t i = 0; classes && i < class_count; i++)
         add_class(tree, classes[i]);
     for (size_t s = 0; s < source_count; s++)
-        CMUS_TRY(scan_source(&self, sources[s], classes != NULL));
+        CMUS_TRY(scan_source(&self, sources[s]));
     if (!classes && tree->class_count)
         qsort(tree->classes, tree->class_count, sizeof *tree->classes, compare_names);
     if (tree->class_count > CMUS_DATASET_CLASSES)
