@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # cmus-phantom: layout, repeatability, refusals. usage: phantom.sh BUILD
 set -euo pipefail
-phantom=$1/bin/cmus-phantom
+phantom=$(cd "$1" && pwd)/bin/cmus-phantom
 here=$(cd "$(dirname "$0")" && pwd)
 python=/usr/bin/python3 # has Debian's packages
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 cd "$scratch"
+trap 'echo "FAILED: phantom.sh, line $LINENO" >&2' ERR
 
 fail() {
     echo "FAILED: $*" >&2
@@ -20,7 +21,7 @@ fails_with() {
     "$@" >/dev/null 2>message || got=$?
     [ "$got" = "$code" ] || fail "exit code $got, not $code: $*"
     grep -qF -- "$text" message || fail "no '$text' in: $(cat message)"
-    [ -z "$(find . -name '*.partial' -o -name '*.tmp')" ] || fail "partial output left by: $*"
+    [ -z "$(find . -name '*.partial*' -o -name '*.tmp')" ] || fail "partial output left by: $*"
 }
 
 # What is drawn
@@ -28,6 +29,7 @@ OMP_NUM_THREADS=1 "$phantom" --cases 12 --size 64 --seed 7 --patients-with-two-c
 OMP_NUM_THREADS=4 "$phantom" --cases 12 --size 64 --seed 7 --patients-with-two-cases 0.5 --bag 1,3 --out many 2>/dev/null
 diff -r one many || fail "the number of threads changes the output"
 (cd one && sha256sum --quiet -c MANIFEST.sha256) || fail "MANIFEST.sha256 does not hold"
+[ "$(wc -l <one/MANIFEST.sha256)" = $(($(find one -type f | wc -l) - 1)) ] || fail "MANIFEST.sha256 lacks files"
 [ "$(find one/cases -mindepth 2 -maxdepth 2 -type d | wc -l)" = 12 ] || fail "not 12 cases"
 for class in IgAN MN LN; do
     [ "$(find "one/cases/$class" -mindepth 1 -maxdepth 1 | wc -l)" = 4 ] || fail "not 4 cases of $class"
@@ -59,6 +61,14 @@ fails_with 1 "full: not empty" "$phantom" --cases 1 --size 32 full
 [ "$(ls full)" = file ] || fail "the folder that was there is changed"
 fails_with 1 "full/file: a file" "$phantom" --cases 1 --size 32 full/file
 fails_with 1 "/proc/none" "$phantom" --cases 1 --size 32 /proc/none/out
+# A disk that takes no more: files over 2 KiB fail
+limited() (
+    trap '' XFSZ
+    ulimit -f 2
+    "$@"
+)
+fails_with 1 "can't write a." limited "$phantom" --cases 3 --size 128 a
+[ ! -e a ] || fail "output without its files"
 fails_with 2 "output folder" "$phantom"
 fails_with 2 "output folder" "$phantom" a b
 fails_with 2 "--cases: '0'" "$phantom" --cases 0 a
