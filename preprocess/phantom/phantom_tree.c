@@ -1,6 +1,7 @@
 /* The output folder: cases/ (the case tree), masks/, truth.csv and MANIFEST.sha256, made aside and renamed at the end.
  */
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "cmus/file.h"
@@ -193,7 +194,8 @@ static cmus_status check_output(const char *folder) {
     return CMUS_OK;
 }
 
-cmus_status phantom_write_tree(const phantom_options *options, const char *folder) {
+/* Draws into `folder`, which has no slash at its end, so that what is made aside lies beside it. */
+static cmus_status write_folder(const phantom_options *options, const char *folder) {
     CMUS_TRY(check_output(folder));
     phantom_case *cases = phantom_plan(options);
     char *aside = cmus_format_string("%s.%ld.partial", folder, (long)getpid());
@@ -217,5 +219,14 @@ cmus_status phantom_write_tree(const phantom_options *options, const char *folde
     cmus_free(work.records);
     cmus_free(aside);
     cmus_free(cases);
+    return status;
+}
+
+cmus_status phantom_write_tree(const phantom_options *options, const char *folder) {
+    char *name = cmus_copy_string(folder);
+    for (size_t length = strlen(name); length > 1 && name[length - 1] == '/';)
+        name[--length] = 0;
+    cmus_status status = write_folder(options, name);
+    cmus_free(name);
     return status;
 }

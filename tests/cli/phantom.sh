@@ -56,7 +56,7 @@ grep -q ',TEM,' knobs/truth.csv || fail "no TEM images"
 
 # Refusals
 mkdir empty full && touch full/file
-"$phantom" --cases 1 --size 32 empty 2>/dev/null || fail "an empty folder is refused"
+"$phantom" --cases 1 --size 32 empty/ 2>/dev/null || fail "an empty folder is refused"
 fails_with 1 "full: not empty" "$phantom" --cases 1 --size 32 full
 [ "$(ls full)" = file ] || fail "the folder that was there is changed"
 fails_with 1 "full/file: a file" "$phantom" --cases 1 --size 32 full/file
