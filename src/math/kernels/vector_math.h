@@ -31,7 +31,7 @@ static inline float vector_exp(float x) {
 /* erf(x), absolute error below 2e-7. Two minimax polynomials: one in x^2 near zero, one for log(1 - erf) beyond. */
 static inline float vector_erf(float x) {
     float t = x < 0 ? -x : x;
-    t = t < 4.0f ? t : 4.0f; /* erf is 1 in float from 3.92 on */
+    t = t > 4.0f ? 4.0f : t; /* erf is 1 in float from 3.92 on; a NaN stays one */
     float s = t * t;
     float far = -1.72853470e-5f * t + 3.83197126e-4f;
     float middle = -3.88396438e-3f * t + 2.42546219e-2f;
