@@ -1,6 +1,6 @@
 /* Text files that are built into the program (embed.cmake). */
-#ifndef CMUS_EMBEDDED_H
-#define CMUS_EMBEDDED_H
+#ifndef CMUS_REPORT_EMBEDDED_H
+#define CMUS_REPORT_EMBEDDED_H
 
 extern const char report_page_html[]; /* the page around the runs */
 extern const char report_run_html[];  /* the section of one run */

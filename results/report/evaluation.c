@@ -25,13 +25,13 @@ static void pool_folds(report_evaluation *evaluation) {
 
 static void evaluate_head(report_evaluation *evaluation, report_head head) {
     report_head_results *results = &evaluation->heads[head];
-    size_t classes = evaluation->classes, folds = evaluation->folds, count = cmus_metric_count(classes);
-    cmus_metrics_compute(results->probabilities, evaluation->labels, evaluation->cases, classes, &results->pooled);
-    results->folds = cmus_allocate(folds, sizeof(cmus_metrics));
+    size_t classes = evaluation->classes, folds = evaluation->folds, count = report_metric_count(classes);
+    report_metrics_compute(results->probabilities, evaluation->labels, evaluation->cases, classes, &results->pooled);
+    results->folds = cmus_allocate(folds, sizeof(report_metrics));
     for (size_t i = 0; i < folds; i++) {
         const report_predictions *predictions = &evaluation->used[i]->predictions;
-        cmus_metrics_compute(predictions->probabilities[head], predictions->labels, predictions->cases, classes,
-                             &results->folds[i]);
+        report_metrics_compute(predictions->probabilities[head], predictions->labels, predictions->cases, classes,
+                               &results->folds[i]);
     }
     results->mean = cmus_allocate(count, sizeof(double));
     results->deviation = cmus_allocate(count, sizeof(double));
@@ -39,7 +39,7 @@ static void evaluate_head(report_evaluation *evaluation, report_head head) {
     for (size_t value = 0; value < count; value++) {
         for (size_t i = 0; i < folds; i++)
             values[i] = results->folds[i].values[value];
-        cmus_mean_and_deviation(values, folds, &results->mean[value], &results->deviation[value]);
+        report_mean_and_deviation(values, folds, &results->mean[value], &results->deviation[value]);
     }
     cmus_free(values);
 }
@@ -70,8 +70,8 @@ void report_evaluation_free(report_evaluation *evaluation) {
     for (int head = 0; head < REPORT_HEADS; head++) {
         report_head_results *results = &evaluation->heads[head];
         for (size_t i = 0; results->folds && i < evaluation->folds; i++)
-            cmus_metrics_free(&results->folds[i]);
-        cmus_metrics_free(&results->pooled);
+            report_metrics_free(&results->folds[i]);
+        report_metrics_free(&results->pooled);
         cmus_free(results->folds);
         cmus_free(results->probabilities);
         cmus_free(results->mean);

@@ -1,19 +1,19 @@
 /* The numbers of one run: every head, each fold, mean and SD over the folds, and all folds pooled. */
-#ifndef CMUS_EVALUATION_H
-#define CMUS_EVALUATION_H
+#ifndef CMUS_REPORT_EVALUATION_H
+#define CMUS_REPORT_EVALUATION_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "report/metrics.h"
+#include "report/report_metrics.h"
 #include "report/report_run.h"
 
 typedef struct report_head_results {
     bool present;
     double *probabilities; /* [cases][classes] of all usable folds, in their order */
-    cmus_metrics pooled;
-    cmus_metrics *folds;      /* [folds] */
-    double *mean, *deviation; /* [cmus_metric_count(classes)], like cmus_metrics.values */
+    report_metrics pooled;
+    report_metrics *folds;    /* [folds] */
+    double *mean, *deviation; /* [report_metric_count(classes)], like report_metrics.values */
 } report_head_results;
 
 typedef struct report_evaluation {

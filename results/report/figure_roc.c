@@ -4,13 +4,14 @@
 
 #include "cmus/memory.h"
 #include "report/figures.h"
+#include "report/report_roc.h"
 #include "report/report_text.h"
-#include "report/roc.h"
 
 enum { BAND_STEPS = 100 };
+enum { MOST_INSIDE = 8 }; /* classes whose key fits under the curves; of more, the folds would hide each other */
 
 /* Rows "x y" as the data block $NAME_CLASS. */
-static void write_curve(report_plot *plot, const char *block, size_t class_index, const cmus_roc *roc) {
+static void write_curve(report_plot *plot, const char *block, size_t class_index, const report_roc *roc) {
     cmus_file_writer_print(plot->script, "$%s_%zu << END_OF_DATA\n", block, class_index);
     for (size_t i = 0; i < roc->points; i++)
         cmus_file_writer_print(plot->script, "%.5g %.5g\n", roc->false_positive_rate[i], roc->true_positive_rate[i]);
@@ -21,13 +22,14 @@ static void write_curve(report_plot *plot, const char *block, size_t class_index
  * no curve, and then there is no band: it would be a mean over fewer folds than it seems. True if there is a band. */
 static bool write_folds(report_plot *plot, const report_evaluation *evaluation, report_head head, size_t class_index) {
     size_t folds = evaluation->folds;
-    cmus_roc *curves = cmus_allocate(folds, sizeof *curves);
+    report_roc *curves = cmus_allocate(folds, sizeof *curves);
     double *rates = cmus_allocate(folds, sizeof *rates);
-    bool has_band = folds > 1;
+    bool has_band = true;
     cmus_file_writer_print(plot->script, "$folds_%zu << END_OF_DATA\n", class_index);
     for (size_t i = 0; i < folds; i++) {
         const report_predictions *fold = &evaluation->used[i]->predictions;
-        cmus_roc_compute(fold->probabilities[head], fold->labels, fold->cases, fold->classes, class_index, &curves[i]);
+        report_roc_compute(fold->probabilities[head], fold->labels, fold->cases, fold->classes, class_index,
+                           &curves[i]);
         has_band = has_band && curves[i].points;
         for (size_t j = 0; j < curves[i].points; j++)
             cmus_file_writer_print(plot->script, "%.5g %.5g\n", curves[i].false_positive_rate[j],
@@ -38,14 +40,14 @@ static bool write_folds(report_plot *plot, const report_evaluation *evaluation, 
     for (int step = 0; has_band && step <= BAND_STEPS; step++) {
         double x = (double)step / BAND_STEPS, mean, deviation;
         for (size_t i = 0; i < folds; i++)
-            rates[i] = cmus_roc_at(&curves[i], x);
-        cmus_mean_and_deviation(rates, folds, &mean, &deviation);
+            rates[i] = report_roc_at(&curves[i], x);
+        report_mean_and_deviation(rates, folds, &mean, &deviation);
         cmus_file_writer_print(plot->script, "%.5g %.5g %.5g\n", x, fmax(mean - deviation, 0),
                                fmin(mean + deviation, 1));
     }
     cmus_file_writer_print(plot->script, "END_OF_DATA\n");
     for (size_t i = 0; i < folds; i++)
-        cmus_roc_free(&curves[i]);
+        report_roc_free(&curves[i]);
     cmus_free(curves);
     cmus_free(rates);
     return has_band;
@@ -53,28 +55,30 @@ static bool write_folds(report_plot *plot, const report_evaluation *evaluation, 
 
 /* What there is to draw of a class. */
 typedef struct class_curves {
-    bool drawn, has_band;
+    bool drawn, has_folds, has_band;
 } class_curves;
 
 static class_curves write_class(report_plot *plot, const report_evaluation *evaluation, report_head head,
                                 size_t class_index) {
-    cmus_roc pooled;
-    cmus_roc_compute(evaluation->heads[head].probabilities, evaluation->labels, evaluation->cases, evaluation->classes,
-                     class_index, &pooled);
+    report_roc pooled;
+    report_roc_compute(evaluation->heads[head].probabilities, evaluation->labels, evaluation->cases,
+                       evaluation->classes, class_index, &pooled);
     class_curves curves = {.drawn = pooled.points > 0};
     write_curve(plot, "pooled", class_index, &pooled);
-    cmus_roc_free(&pooled);
-    if (curves.drawn)
+    report_roc_free(&pooled);
+    if (curves.drawn && evaluation->folds > 1 && evaluation->classes <= MOST_INSIDE)
+        curves.has_folds = true;
+    if (curves.has_folds)
         curves.has_band = write_folds(plot, evaluation, head, class_index);
     return curves;
 }
 
 /* "MN  95.37 ± 2.41" */
 static void write_key(report_plot *plot, const report_evaluation *evaluation, report_head head, size_t class_index) {
-    size_t value = cmus_class_metric_index(class_index, CMUS_CLASS_AUC);
+    size_t value = report_class_metric_index(class_index, REPORT_CLASS_AUC);
     const report_head_results *results = &evaluation->heads[head];
     char *spread = report_percent_spread(results->mean[value], results->deviation[value]);
-    char *name = report_short_text(evaluation->class_names[class_index], 24);
+    char *name = report_short_text(evaluation->class_names[class_index], 16);
     char *key = cmus_format_string("%s   %s", name, spread);
     report_plot_text(plot, key);
     cmus_free(spread);
@@ -92,15 +96,15 @@ static void write_plot_command(report_plot *plot, const report_evaluation *evalu
                                    "fillstyle transparent solid 0.12 noborder notitle",
                                    i, report_colour(i));
     for (size_t i = 0; i < evaluation->classes; i++)
-        if (curves[i].drawn && evaluation->folds > 1)
+        if (curves[i].has_folds)
             cmus_file_writer_print(plot->script,
                                    ", \\\n $folds_%zu with lines linecolor rgb '#99%s' linewidth 0.8 notitle", i,
                                    report_colour(i) + 1);
     for (size_t i = 0; i < evaluation->classes; i++)
         if (curves[i].drawn) {
             cmus_file_writer_print(plot->script,
-                                   ", \\\n $pooled_%zu with lines linecolor rgb '%s' linewidth 2.2 title ", i,
-                                   report_colour(i));
+                                   ", \\\n $pooled_%zu with lines linecolor rgb '%s' dashtype %zu linewidth 2.2 title ",
+                                   i, report_colour(i), 1 + i / REPORT_COLOURS);
             write_key(plot, evaluation, head, i);
         }
     cmus_file_writer_print(plot->script, "\n");
@@ -108,7 +112,6 @@ static void write_plot_command(report_plot *plot, const report_evaluation *evalu
 
 cmus_status report_draw_roc(const report_evaluation *evaluation, report_head head, const char *folder,
                             const char *name) {
-    enum { MOST_INSIDE = 8 }; /* classes whose key fits under the curves */
     bool inside = evaluation->classes <= MOST_INSIDE;
     report_plot plot;
     CMUS_TRY(report_plot_begin(folder, name, inside ? 440 : 680, 420, &plot));

@@ -3,8 +3,9 @@
 #include "cmus/memory.h"
 
 const char *report_colour(size_t index) {
-    static const char *const colours[] = {"#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#6E6E6E"};
-    return colours[index % (sizeof colours / sizeof *colours)];
+    static const char *const colours[REPORT_COLOURS] = {"#0072B2", "#D55E00", "#009E73", "#CC79A7",
+                                                        "#E69F00", "#56B4E9", "#6E6E6E"};
+    return colours[index % REPORT_COLOURS];
 }
 
 char *report_roc_name(const char *prefix, report_head head) {

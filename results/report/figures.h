@@ -1,6 +1,6 @@
 /* The pictures of a report, each as SVG and as PNG. */
-#ifndef CMUS_FIGURES_H
-#define CMUS_FIGURES_H
+#ifndef CMUS_REPORT_FIGURES_H
+#define CMUS_REPORT_FIGURES_H
 
 #include <stddef.h>
 
@@ -8,7 +8,9 @@
 #include "report/evaluation.h"
 #include "report/gnuplot.h"
 
-/* Okabe and Ito's colours, which colour-blind people can tell apart; the light yellow is left out. "#0072B2" */
+/* Okabe and Ito's colours, which colour-blind people can tell apart; the light yellow is left out. "#0072B2"; from
+ * the eighth on they come again. */
+enum { REPORT_COLOURS = 7 };
 const char *report_colour(size_t index);
 
 /* Names of the pictures without ending, with a prefix that tells runs apart; free with cmus_free(). */

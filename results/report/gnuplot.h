@@ -1,6 +1,6 @@
 /* Pictures by gnuplot, which runs as a child process on a script file. */
-#ifndef CMUS_GNUPLOT_H
-#define CMUS_GNUPLOT_H
+#ifndef CMUS_REPORT_GNUPLOT_H
+#define CMUS_REPORT_GNUPLOT_H
 
 #include "cmus/file.h"
 #include "cmus/status.h"

@@ -1,6 +1,6 @@
 /* report.html: one file with its style and its pictures inside. */
-#ifndef CMUS_HTML_H
-#define CMUS_HTML_H
+#ifndef CMUS_REPORT_HTML_H
+#define CMUS_REPORT_HTML_H
 
 #include <stddef.h>
 

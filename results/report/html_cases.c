@@ -31,7 +31,7 @@ static wrong_case *find_wrong_cases(const report_evaluation *evaluation, size_t 
         const report_predictions *fold = &evaluation->used[i]->predictions;
         for (size_t row = 0; row < fold->cases; row++) {
             const double *probabilities = fold->probabilities[REPORT_FUSION] + row * classes;
-            size_t predicted = cmus_argmax(probabilities, classes);
+            size_t predicted = report_argmax(probabilities, classes);
             if (predicted == (size_t)fold->labels[row])
                 continue;
             wrong = cmus_grow(wrong, &capacity, *count + 1, sizeof *wrong);
@@ -64,7 +64,7 @@ static void write_row(cmus_file_writer *writer, const report_evaluation *evaluat
     for (int head = REPORT_FUSION + 1; head < REPORT_HEADS; head++) {
         if (!evaluation->heads[head].present)
             continue;
-        size_t predicted = cmus_argmax(fold->probabilities[head] + first, classes);
+        size_t predicted = report_argmax(fold->probabilities[head] + first, classes);
         write_text_cell(writer, predicted == label ? "" : " wrong", evaluation->class_names[predicted]);
     }
     if (evaluation->heads[REPORT_TEM].present)

@@ -30,12 +30,17 @@ static bool is_common(const report_evaluation *evaluation, const char *key) {
     return true;
 }
 
+/* The configuration has its own place; an unfinished fold is not here at all. */
+static bool is_shown_elsewhere(const char *key) {
+    return strcmp(key, "config") == 0 || strcmp(key, "fold_complete") == 0;
+}
+
 static void write_common(cmus_file_writer *writer, const report_evaluation *evaluation) {
     cmus_file_writer_print(writer, "<div class=\"scroll\"><table class=\"keys\"><tbody>\n");
     const char *key;
     json_t *value;
     json_object_foreach(evaluation->used[0]->information, key, value) {
-        if (!is_common(evaluation, key) || strcmp(key, "fold_complete") == 0)
+        if (!is_common(evaluation, key) || is_shown_elsewhere(key))
             continue;
         cmus_file_writer_print(writer, "<tr><th scope=\"row\">");
         report_write_html(writer, key);

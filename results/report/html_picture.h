@@ -1,6 +1,6 @@
 /* SVG files of gnuplot inside a page. */
-#ifndef CMUS_HTML_PICTURE_H
-#define CMUS_HTML_PICTURE_H
+#ifndef CMUS_REPORT_HTML_PICTURE_H
+#define CMUS_REPORT_HTML_PICTURE_H
 
 #include "cmus/file.h"
 #include "report/figures.h"

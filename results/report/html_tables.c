@@ -62,21 +62,21 @@ void report_html_heads(cmus_file_writer *writer, const report_evaluation *evalua
                            "<thead><tr><th rowspan=\"2\" scope=\"col\">Head</th>"
                            "<th class=\"group\" colspan=\"%d\">Mean ± SD over the folds</th>"
                            "<th class=\"group\" colspan=\"%d\">All folds pooled</th></tr><tr>",
-                           CMUS_METRICS, CMUS_METRICS);
-    for (int i = 0; i < 2 * CMUS_METRICS; i++)
-        cmus_file_writer_print(writer, "<th scope=\"col\">%s</th>", cmus_metric_names[i % CMUS_METRICS].label);
+                           REPORT_METRICS, REPORT_METRICS);
+    for (int i = 0; i < 2 * REPORT_METRICS; i++)
+        cmus_file_writer_print(writer, "<th scope=\"col\">%s</th>", report_metric_names[i % REPORT_METRICS].label);
     cmus_file_writer_print(writer, "</tr></thead><tbody>\n");
     for (int head = 0; head < REPORT_HEADS; head++) {
         if (!evaluation->heads[head].present)
             continue;
         cmus_file_writer_print(writer, "<tr>");
         write_head_name(writer, head);
-        for (int i = 0; i < CMUS_METRICS; i++) {
+        for (int i = 0; i < REPORT_METRICS; i++) {
             cmus_file_writer_print(writer, "<td>");
             write_spread(writer, evaluation, head, (size_t)i);
             cmus_file_writer_print(writer, "</td>");
         }
-        for (int i = 0; i < CMUS_METRICS; i++) {
+        for (int i = 0; i < REPORT_METRICS; i++) {
             cmus_file_writer_print(writer, "<td%s>", is_best(evaluation, head, i) ? " class=\"best\"" : "");
             write_percent(writer, evaluation->heads[head].pooled.values[i]);
             cmus_file_writer_print(writer, "</td>");
@@ -89,10 +89,10 @@ void report_html_heads(cmus_file_writer *writer, const report_evaluation *evalua
 /* One head's row of a class; the class's name stands once beside all its heads. */
 static void write_class_row(cmus_file_writer *writer, const report_evaluation *evaluation, report_head head,
                             size_t class_index) {
-    const cmus_metrics *pooled = &evaluation->heads[head].pooled;
+    const report_metrics *pooled = &evaluation->heads[head].pooled;
     write_head_name(writer, head);
-    for (int i = 0; i < CMUS_CLASS_METRICS; i++) {
-        size_t value = cmus_class_metric_index(class_index, (cmus_class_metric)i);
+    for (int i = 0; i < REPORT_CLASS_METRICS; i++) {
+        size_t value = report_class_metric_index(class_index, (report_class_metric)i);
         cmus_file_writer_print(writer, "<td>");
         write_spread(writer, evaluation, head, value);
         cmus_file_writer_print(writer, "<span class=\"pooled\">");
@@ -109,7 +109,7 @@ static void write_class(cmus_file_writer *writer, const report_evaluation *evalu
     cmus_file_writer_print(writer, "<tbody class=\"block\"><tr><th scope=\"rowgroup\" rowspan=\"%d\">", heads);
     report_write_html(writer, evaluation->class_names[class_index]);
     cmus_file_writer_print(writer, "<span class=\"pooled\">%zu cases</span></th>",
-                           cmus_metrics_support(&evaluation->heads[REPORT_FUSION].pooled, class_index));
+                           report_metrics_support(&evaluation->heads[REPORT_FUSION].pooled, class_index));
     for (int head = 0; head < REPORT_HEADS; head++)
         if (evaluation->heads[head].present) {
             cmus_file_writer_print(writer, "%s", head == REPORT_FUSION ? "" : "<tr>");
@@ -121,8 +121,8 @@ static void write_class(cmus_file_writer *writer, const report_evaluation *evalu
 void report_html_classes(cmus_file_writer *writer, const report_evaluation *evaluation) {
     begin_table(writer, "wide");
     cmus_file_writer_print(writer, "<thead><tr><th scope=\"col\">Class</th><th scope=\"col\" class=\"text\">Head</th>");
-    for (int i = 0; i < CMUS_CLASS_METRICS; i++)
-        cmus_file_writer_print(writer, "<th scope=\"col\">%s</th>", cmus_class_metric_names[i].label);
+    for (int i = 0; i < REPORT_CLASS_METRICS; i++)
+        cmus_file_writer_print(writer, "<th scope=\"col\">%s</th>", report_class_metric_names[i].label);
     cmus_file_writer_print(writer, "</tr></thead>\n");
     for (size_t i = 0; i < evaluation->classes; i++)
         write_class(writer, evaluation, i);
@@ -144,13 +144,13 @@ static void write_best_other(cmus_file_writer *writer, const report_evaluation *
 }
 
 void report_html_cards(cmus_file_writer *writer, const report_evaluation *evaluation) {
-    static const char *const labels[CMUS_METRICS] = {
-        [CMUS_METRIC_ACCURACY] = "Accuracy",
-        [CMUS_METRIC_MACRO_AUC] = "Macro AUC",
-        [CMUS_METRIC_MACRO_F1] = "Macro F1",
+    static const char *const labels[REPORT_METRICS] = {
+        [REPORT_METRIC_ACCURACY] = "Accuracy",
+        [REPORT_METRIC_MACRO_AUC] = "Macro AUC",
+        [REPORT_METRIC_MACRO_F1] = "Macro F1",
     };
     const report_head_results *fusion = &evaluation->heads[REPORT_FUSION];
-    for (int i = 0; i < CMUS_METRICS; i++) {
+    for (int i = 0; i < REPORT_METRICS; i++) {
         cmus_file_writer_print(writer, "<div class=\"card\"><div class=\"label\">%s, %%</div><div class=\"value\">",
                                labels[i]);
         write_percent(writer, fusion->mean[i]);
@@ -167,13 +167,13 @@ void report_html_folds(cmus_file_writer *writer, const report_evaluation *evalua
     const report_head_results *fusion = &evaluation->heads[REPORT_FUSION];
     begin_table(writer, "");
     cmus_file_writer_print(writer, "<thead><tr><th scope=\"col\">Fold</th><th scope=\"col\">Cases</th>");
-    for (int i = 0; i < CMUS_METRICS; i++)
-        cmus_file_writer_print(writer, "<th scope=\"col\">%s</th>", cmus_metric_names[i].label);
+    for (int i = 0; i < REPORT_METRICS; i++)
+        cmus_file_writer_print(writer, "<th scope=\"col\">%s</th>", report_metric_names[i].label);
     cmus_file_writer_print(writer, "</tr></thead><tbody>\n");
     for (size_t i = 0; i < evaluation->folds; i++) {
         char *name = report_fold_name(evaluation->run, evaluation->used[i]);
         cmus_file_writer_print(writer, "<tr><th scope=\"row\">%s</th><td>%zu</td>", name, fusion->folds[i].cases);
-        for (int j = 0; j < CMUS_METRICS; j++) {
+        for (int j = 0; j < REPORT_METRICS; j++) {
             cmus_file_writer_print(writer, "<td>");
             write_percent(writer, fusion->folds[i].values[j]);
             cmus_file_writer_print(writer, "</td>");
@@ -182,7 +182,7 @@ void report_html_folds(cmus_file_writer *writer, const report_evaluation *evalua
         cmus_free(name);
     }
     cmus_file_writer_print(writer, "<tr class=\"strong\"><th scope=\"row\">mean ± SD</th><td></td>");
-    for (int j = 0; j < CMUS_METRICS; j++) {
+    for (int j = 0; j < REPORT_METRICS; j++) {
         cmus_file_writer_print(writer, "<td>");
         write_spread(writer, evaluation, REPORT_FUSION, (size_t)j);
         cmus_file_writer_print(writer, "</td>");
@@ -202,7 +202,7 @@ static void write_comparison_row(cmus_file_writer *writer, const report_evaluati
     }
     cmus_file_writer_print(writer, "<td class=\"text\">%s</td><td>%zu</td><td>%zu</td>", report_head_labels[head],
                            evaluation->folds, evaluation->different_cases);
-    for (int i = 0; i < CMUS_METRICS; i++) {
+    for (int i = 0; i < REPORT_METRICS; i++) {
         cmus_file_writer_print(writer, "<td>");
         write_spread(writer, evaluation, head, (size_t)i);
         cmus_file_writer_print(writer, "<span class=\"pooled\">");
@@ -221,8 +221,8 @@ void report_html_comparison(cmus_file_writer *writer, const report_page *page) {
     begin_table(writer, "wide");
     cmus_file_writer_print(writer, "<thead><tr><th scope=\"col\">Run</th><th scope=\"col\" class=\"text\">Head</th>"
                                    "<th scope=\"col\">Folds</th><th scope=\"col\">Cases</th>");
-    for (int i = 0; i < CMUS_METRICS; i++)
-        cmus_file_writer_print(writer, "<th scope=\"col\">%s</th>", cmus_metric_names[i].label);
+    for (int i = 0; i < REPORT_METRICS; i++)
+        cmus_file_writer_print(writer, "<th scope=\"col\">%s</th>", report_metric_names[i].label);
     cmus_file_writer_print(writer, "</tr></thead><tbody>\n");
     for (size_t i = 0; i < page->runs; i++)
         for (int head = 0; head < REPORT_HEADS; head++)

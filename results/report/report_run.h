@@ -7,7 +7,7 @@
 #include <stddef.h>
 
 #include "cmus/status.h"
-#include "report/predictions.h"
+#include "report/report_predictions.h"
 #include "report/training.h"
 
 typedef struct report_fold {

@@ -25,23 +25,23 @@ static json_t *count(size_t value) {
     return json_integer((json_int_t)value);
 }
 
-/* Values in the order of cmus_metrics.values as an object. */
+/* Values in the order of report_metrics.values as an object. */
 static json_t *values_object(const report_evaluation *evaluation, const double *values) {
     json_t *object = json_object(), *classes = json_object();
-    for (int i = 0; i < CMUS_METRICS; i++)
-        json_object_set_new(object, cmus_metric_names[i].key, number(values[i]));
+    for (int i = 0; i < REPORT_METRICS; i++)
+        json_object_set_new(object, report_metric_names[i].key, number(values[i]));
     for (size_t i = 0; i < evaluation->classes; i++) {
         json_t *one = json_object();
-        for (int j = 0; j < CMUS_CLASS_METRICS; j++)
-            json_object_set_new(one, cmus_class_metric_names[j].key,
-                                number(values[cmus_class_metric_index(i, (cmus_class_metric)j)]));
+        for (int j = 0; j < REPORT_CLASS_METRICS; j++)
+            json_object_set_new(one, report_class_metric_names[j].key,
+                                number(values[report_class_metric_index(i, (report_class_metric)j)]));
         json_object_set_new(classes, evaluation->class_names[i], one);
     }
     json_object_set_new(object, "classes", classes);
     return object;
 }
 
-static json_t *metrics_object(const report_evaluation *evaluation, const cmus_metrics *metrics) {
+static json_t *metrics_object(const report_evaluation *evaluation, const report_metrics *metrics) {
     json_t *object = values_object(evaluation, metrics->values), *rows = json_array();
     for (size_t i = 0; i < metrics->classes; i++) {
         json_t *row = json_array();
@@ -143,15 +143,15 @@ static void write_value(const csv_scope *scope, const char *class_name, const ch
 }
 
 static void write_values(const csv_scope *scope, const double *values) {
-    for (int i = 0; i < CMUS_METRICS; i++)
-        write_value(scope, "", cmus_metric_names[i].key, values[i]);
+    for (int i = 0; i < REPORT_METRICS; i++)
+        write_value(scope, "", report_metric_names[i].key, values[i]);
     for (size_t i = 0; i < scope->evaluation->classes; i++)
-        for (int j = 0; j < CMUS_CLASS_METRICS; j++)
-            write_value(scope, scope->evaluation->class_names[i], cmus_class_metric_names[j].key,
-                        values[cmus_class_metric_index(i, (cmus_class_metric)j)]);
+        for (int j = 0; j < REPORT_CLASS_METRICS; j++)
+            write_value(scope, scope->evaluation->class_names[i], report_class_metric_names[j].key,
+                        values[report_class_metric_index(i, (report_class_metric)j)]);
 }
 
-static void write_metrics(const csv_scope *scope, const cmus_metrics *metrics) {
+static void write_metrics(const csv_scope *scope, const report_metrics *metrics) {
     write_values(scope, metrics->values);
     char *const *names = scope->evaluation->class_names;
     for (size_t i = 0; i < metrics->classes; i++)

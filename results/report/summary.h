@@ -1,6 +1,6 @@
 /* The numbers as files: summary.json (schema in README.md) and summary.csv. */
-#ifndef CMUS_SUMMARY_H
-#define CMUS_SUMMARY_H
+#ifndef CMUS_REPORT_SUMMARY_H
+#define CMUS_REPORT_SUMMARY_H
 
 #include <stddef.h>
 

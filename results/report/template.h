@@ -1,6 +1,6 @@
 /* Text templates: {{name}} stands for what a function writes. */
-#ifndef CMUS_TEMPLATE_H
-#define CMUS_TEMPLATE_H
+#ifndef CMUS_REPORT_TEMPLATE_H
+#define CMUS_REPORT_TEMPLATE_H
 
 #include <stddef.h>
 

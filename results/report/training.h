@@ -1,6 +1,6 @@
 /* train.csv of one fold: a line an epoch, losses and accuracies in training and on the held-out fold. */
-#ifndef CMUS_TRAINING_H
-#define CMUS_TRAINING_H
+#ifndef CMUS_REPORT_TRAINING_H
+#define CMUS_REPORT_TRAINING_H
 
 #include <stddef.h>
 

@@ -1,17 +1,17 @@
-#include "report/roc.h"
+#include "report/report_roc.h"
 
 #include <stdlib.h>
 
 #include "cmus/memory.h"
 
 static int by_descending_score(const void *a, const void *b) {
-    double x = ((const cmus_scored *)a)->score, y = ((const cmus_scored *)b)->score;
+    double x = ((const report_scored *)a)->score, y = ((const report_scored *)b)->score;
     return (x < y) - (x > y);
 }
 
-cmus_scored *cmus_scored_sorted(const double *probabilities, const int *labels, size_t cases, size_t classes,
-                                size_t class_index) {
-    cmus_scored *scored = cmus_allocate(cases, sizeof *scored);
+report_scored *report_scored_sorted(const double *probabilities, const int *labels, size_t cases, size_t classes,
+                                    size_t class_index) {
+    report_scored *scored = cmus_allocate(cases, sizeof *scored);
     for (size_t i = 0; i < cases; i++) {
         scored[i].score = probabilities[i * classes + class_index];
         scored[i].positive = (size_t)labels[i] == class_index;
@@ -20,7 +20,7 @@ cmus_scored *cmus_scored_sorted(const double *probabilities, const int *labels, 
     return scored;
 }
 
-static void add_point(cmus_roc *roc, size_t *capacity, double false_positive_rate, double true_positive_rate) {
+static void add_point(report_roc *roc, size_t *capacity, double false_positive_rate, double true_positive_rate) {
     size_t other = *capacity;
     roc->false_positive_rate = cmus_grow(roc->false_positive_rate, &other, roc->points + 1, sizeof(double));
     roc->true_positive_rate = cmus_grow(roc->true_positive_rate, capacity, roc->points + 1, sizeof(double));
@@ -28,17 +28,17 @@ static void add_point(cmus_roc *roc, size_t *capacity, double false_positive_rat
     roc->true_positive_rate[roc->points++] = true_positive_rate;
 }
 
-void cmus_roc_compute(const double *probabilities, const int *labels, size_t cases, size_t classes, size_t class_index,
-                      cmus_roc *roc) {
+void report_roc_compute(const double *probabilities, const int *labels, size_t cases, size_t classes,
+                        size_t class_index, report_roc *roc) {
     const double nearest = 1e-3;
-    *roc = (cmus_roc){0};
+    *roc = (report_roc){0};
     size_t positives = 0, capacity = 0;
     for (size_t i = 0; i < cases; i++)
         positives += (size_t)labels[i] == class_index;
     size_t negatives = cases - positives;
     if (!positives || !negatives)
         return;
-    cmus_scored *scored = cmus_scored_sorted(probabilities, labels, cases, classes, class_index);
+    report_scored *scored = report_scored_sorted(probabilities, labels, cases, classes, class_index);
     add_point(roc, &capacity, 0, 0);
     double kept = 0; /* sum of both rates at the last kept point */
     size_t hits = 0;
@@ -54,13 +54,13 @@ void cmus_roc_compute(const double *probabilities, const int *labels, size_t cas
     cmus_free(scored);
 }
 
-void cmus_roc_free(cmus_roc *roc) {
+void report_roc_free(report_roc *roc) {
     cmus_free(roc->false_positive_rate);
     cmus_free(roc->true_positive_rate);
-    *roc = (cmus_roc){0};
+    *roc = (report_roc){0};
 }
 
-double cmus_roc_at(const cmus_roc *roc, double false_positive_rate) {
+double report_roc_at(const report_roc *roc, double false_positive_rate) {
     const double *x = roc->false_positive_rate, *y = roc->true_positive_rate;
     size_t i = roc->points - 1; /* the last point at or left of the asked rate */
     while (i > 0 && x[i] > false_positive_rate)

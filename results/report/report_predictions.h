@@ -2,8 +2,8 @@
  * tem_weight,tem_distance,tem_kept,mean_distance. The columns' order is the order of the classes; `label` is a class's
  * name; the heads of modalities that the network lacks are not there, and without TEM its four columns neither.
  */
-#ifndef CMUS_PREDICTIONS_H
-#define CMUS_PREDICTIONS_H
+#ifndef CMUS_REPORT_PREDICTIONS_H
+#define CMUS_REPORT_PREDICTIONS_H
 
 #include <stddef.h>
 

@@ -1,4 +1,4 @@
-#include "report/predictions.h"
+#include "report/report_predictions.h"
 
 #include <errno.h>
 #include <math.h>
@@ -51,6 +51,20 @@ static bool split_heads(const cmus_csv *table, size_t columns, size_t classes, l
     return column == FIRST_PROBABILITY + columns;
 }
 
+/* Whether a class is called like a column of a head that is not there, "om_MN" beside "MN": then a column of that head
+ * is missing, and the rest of it was taken for classes. */
+static bool has_stray_head(const cmus_csv *table, const layout *where) {
+    char *const *names = table->header + FIRST_PROBABILITY;
+    size_t own = strlen(head_prefixes[REPORT_FUSION]);
+    for (int head = REPORT_OM; head < REPORT_HEADS; head++)
+        for (size_t i = 0; !where->head_column[head] && i < where->classes; i++)
+            for (size_t j = 0; j < where->classes; j++)
+                if (strncmp(names[i], head_prefixes[head], strlen(head_prefixes[head])) == 0 &&
+                    strcmp(names[i] + strlen(head_prefixes[head]), names[j] + own) == 0)
+                    return true;
+    return false;
+}
+
 static cmus_status find_columns(const cmus_csv *table, layout *where) {
     static const char *const ids[FIRST_PROBABILITY] = {"case_id", "patient_id", "label"};
     for (size_t i = 0; i < FIRST_PROBABILITY; i++)
@@ -64,7 +78,7 @@ static cmus_status find_columns(const cmus_csv *table, layout *where) {
     for (size_t heads = REPORT_HEADS; heads >= 1 && !found; heads--)
         if (columns % heads == 0 && columns / heads >= FEWEST_CLASSES && columns / heads <= MOST_CLASSES)
             found = split_heads(table, columns, columns / heads, where);
-    if (!found)
+    if (!found || has_stray_head(table, where))
         return cmus_fail(CMUS_ERROR_FORMAT,
                          "%s, line 1: the %zu columns prob_<class>, prob_om_<class>, prob_im_<class>, prob_tem_<class> "
                          "do not name the same classes in the same order; is one missing?",

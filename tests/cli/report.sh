@@ -1,0 +1,83 @@
+#!/bin/bash
+# cmus-report on good folds: numbers against an independent count, the page and its pictures, several runs, odd names.
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+report=$1/bin/cmus-report
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failed=0
+fail() {
+    echo "FAILED: $*"
+    failed=1
+}
+folds() {
+    python3 "$here/report_folds.py" "$@" || fail "report_folds.py $*"
+}
+contains() { # FILE TEXT...
+    local file=$1 text
+    shift
+    for text in "$@"; do
+        grep -qF -- "$text" "$file" || fail "'$text' is not in $file: $(head -c 600 "$file")"
+    done
+}
+lacks() { # FILE TEXT
+    ! grep -qF -- "$2" "$1" || fail "'$2' is in $1"
+}
+makes() { # OUT ARGUMENTS...
+    local out=$1
+    shift
+    "$report" "$@" --out "$out" >"$work/stdout" 2>"$work/stderr" || fail "cmus-report $*: exit code $?: $(cat "$work/stderr")"
+    [ "$(tail -n 1 "$work/stdout")" = "report: $out/report.html" ] || fail "the last line is not the path of the report"
+}
+check() { # RUN OUT
+    python3 "$here/report_check.py" "$1" "$2" || fail "report_check.py on $2"
+}
+cd "$work" || exit 1
+
+# Five folds, three classes, four heads; a second time the same bytes, over the first.
+folds run
+makes out run
+check run out
+contains stdout "run: 5 folds, 300 cases of 150 patients, 3 classes" fusion om im tem
+cp -r out first
+makes out run
+diff -r first out >diff || fail "a second run gives other files: $(head -5 diff)"
+"$report" --help | grep -q -- --partial || fail "--help"
+"$report" --version | grep -q '^cmus-report ' || fail "--version"
+
+# One fold: no SD. One head besides fusion. Ids of a class that looks like a prefix.
+folds one --folds 1 --heads om --classes 'om_x,MN'
+makes one-out one
+check one one-out
+
+# A class that fold 0 lacks: undefined there and in the mean, defined in the pooled value.
+folds absent --cases 20
+sed -i '/^IgAN/d' absent/fold-0/predictions.csv
+makes absent-out absent
+check absent absent-out
+contains absent-out/report.html undefined 'undefined in fold 0'
+contains stdout undefined
+
+# Names that are code: in HTML, SVG, gnuplot, CSV.
+# shellcheck disable=SC2016
+folds odd --folds 2 --cases 30 --classes '<script>alert(1)</script>,a"b`touch owned`,it'"'"'s & $(touch owned)'
+makes odd-out odd
+check odd odd-out
+contains odd-out/report.html '&#60;script&#62;alert(1)&#60;/script&#62;'
+lacks odd-out/report.html '<script'
+[ ! -e owned ] && [ ! -e odd-out/owned ] || fail "a class name was run as a command"
+
+# A folder with quotes, blanks and bytes that are no text; two runs side by side; a trailing slash.
+folder=$'it\'s "a\xff folder'
+mkdir "$folder" && cp -r run "$folder/run" && folds "$folder/other" --seed 2
+makes "$folder/out" "$folder/run" "$folder/other/" run
+contains "$folder/out/report.html" '<h2>Comparison</h2>' '<h2>other</h2>'
+[ "$(find "$folder/out/figures" -name '*.png' | wc -l)" = 30 ] || fail "pictures of three runs"
+python3 - "$folder/out/summary.json" <<'PYTHON' || fail "names of three runs"
+import json, sys
+names = [run["name"] for run in json.load(open(sys.argv[1], encoding="utf-8"))["runs"]]
+sys.exit(len(set(names)) != 3 or names[1] != "other" or names[2] != "run")
+PYTHON
+
+[ $failed = 0 ] && echo passed
+exit $failed

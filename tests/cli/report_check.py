@@ -1,0 +1,145 @@
+"""Checks what cmus-report wrote against the folds: report_check.py RUN OUT
+
+Computes pooled and per-fold accuracy and AUC anew from predictions.csv, without any code of the project; parses every
+SVG; looks for anything in the page that could reach out of it. Prints what is wrong and exits 1.
+"""
+import csv
+import glob
+import hashlib
+import json
+import math
+import os
+import re
+import sys
+import xml.etree.ElementTree
+from html.parser import HTMLParser
+
+HEADS = {"fusion": "prob_", "om": "prob_om_", "im": "prob_im_", "tem": "prob_tem_"}
+failures = []
+
+
+def expect(condition, text):
+    if not condition:
+        failures.append(text)
+
+
+def close(value, expected):
+    if expected is None or value is None:
+        return value is expected
+    return math.isclose(value, expected, rel_tol=0, abs_tol=1e-12)
+
+
+def auc(rows, column, name):
+    positives = [float(row[column]) for row in rows if row["label"] == name]
+    negatives = [float(row[column]) for row in rows if row["label"] != name]
+    if not positives or not negatives:
+        return None
+    pairs = sum((p > n) + (p == n) / 2 for p in positives for n in negatives)
+    return pairs / (len(positives) * len(negatives))
+
+
+def numbers(rows, prefix, classes):
+    best = [max(classes, key=lambda name: float(row[prefix + name])) for row in rows]
+    areas = [auc(rows, prefix + name, name) for name in classes]
+    return {"accuracy": sum(row["label"] == name for row, name in zip(rows, best)) / len(rows),
+            "macro_auc": None if None in areas else sum(areas) / len(areas)}
+
+
+def check_numbers(folds, results, prefix, classes, head):
+    per_fold = [numbers(rows, prefix, classes) for rows in folds]
+    pooled = numbers([row for rows in folds for row in rows], prefix, classes)
+    for key in ("accuracy", "macro_auc"):
+        values = [one[key] for one in per_fold]
+        mean = sd = None
+        if None not in values:
+            mean = sum(values) / len(values)
+            if len(values) > 1:
+                sd = math.sqrt(sum((value - mean) ** 2 for value in values) / (len(values) - 1))
+        expect(close(results["pooled"][key], pooled[key]), f"{head} pooled {key}: {results['pooled'][key]}, {pooled[key]}")
+        expect(close(results["mean"][key], mean), f"{head} mean {key}: {results['mean'][key]}, {mean}")
+        expect(close(results["sd"][key], sd), f"{head} sd {key}: {results['sd'][key]}, {sd}")
+        for number, value in enumerate(values):
+            expect(close(results["folds"][number][key], value), f"{head} fold {number} {key}")
+
+
+class Page(HTMLParser):
+    """Tags must nest, nothing may be loaded, no script may be there, ids must be there once."""
+    VOID = {"meta", "br", "link", "img"}
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.ids, self.figures = [], set(), 0
+
+    def handle_starttag(self, tag, attributes):
+        expect(tag not in ("script", "link", "img", "iframe", "object"), f"report.html holds a <{tag}>")
+        self.figures += tag == "figure"
+        for name, value in attributes:
+            expect(not name.startswith("on"), f"report.html: <{tag} {name}=...>")
+            if name == "id":
+                expect(value not in self.ids, f"report.html: the id {value} is there twice")
+                self.ids.add(value)
+            if name in ("src", "href", "xlink:href"):
+                expect(value.startswith("#"), f"report.html: {name}={value}")
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.handle_starttag(tag, attributes)
+        if tag not in self.VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag):
+        expect(self.open and self.open[-1] == tag, f"report.html: </{tag}> closes {self.open[-1:]}")
+        if self.open:
+            self.open.pop()
+
+
+def check_files(out, heads):
+    page = Page()
+    with open(os.path.join(out, "report.html"), encoding="utf-8") as file:
+        text = file.read()
+    page.feed(text)
+    expect(not page.open, f"report.html: not closed: {page.open}")
+    expect("{{" not in text, "report.html: a field of the template is left")
+    expect(not re.search(r"url\((?!#)|@import", text), "report.html: the style loads something")
+    expect(page.figures == 2 * heads + 2, f"report.html has {page.figures} figures")
+    pictures = sorted(glob.glob(os.path.join(out, "figures", "*.svg")))
+    expect(len(pictures) == 2 * heads + 2, f"{len(pictures)} SVG files")
+    for picture in pictures:
+        xml.etree.ElementTree.parse(picture)
+        with open(picture[:-3] + "png", "rb") as file:
+            expect(file.read(8) == b"\x89PNG\r\n\x1a\n", f"{picture[:-3]}png is no PNG")
+    with open(os.path.join(out, "MANIFEST.sha256"), encoding="utf-8") as file:
+        for line in file:
+            digest, name = line.rstrip("\n").split("  ")
+            with open(os.path.join(out, name), "rb") as content:
+                expect(hashlib.sha256(content.read()).hexdigest() == digest, f"MANIFEST.sha256: {name}")
+    left = [name for _, folders, names in os.walk(out) for name in folders + names if name.endswith((".tmp", ".gp", ".log"))]
+    expect(not left, f"left behind: {left}")
+
+
+def main():
+    run, out = sys.argv[1:]
+    folds = []
+    for path in sorted(glob.glob(os.path.join(run, "fold-*", "predictions.csv"))):
+        with open(path, encoding="utf-8", newline="") as file:
+            folds.append(list(csv.DictReader(file)))
+    with open(os.path.join(out, "summary.json"), encoding="utf-8") as file:
+        result = json.load(file)["runs"][0]
+    expect(len(result["heads"]) >= 1, "no head in summary.json")
+    for head, results in result["heads"].items():
+        check_numbers(folds, results, HEADS[head], result["classes"], head)
+    with open(os.path.join(out, "summary.csv"), encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    values = {(row["head"], row["scope"], row["metric"]): row["value"] for row in rows if not row["class"]}
+    for head, results in result["heads"].items():
+        for scope in ("pooled", "mean", "sd"):
+            value = results[scope]["macro_auc"]
+            written = values[head, scope, "macro_auc"]
+            expect(written == "undefined" if value is None else float(written) == value, f"summary.csv: {head} {scope}")
+    check_files(out, len(result["heads"]))
+    print("\n".join(failures))
+    sys.exit(bool(failures))
+
+
+main()

@@ -1,0 +1,228 @@
+/* Metrics of cmus-report: values by hand, and scikit-learn's in golden/metrics.json. */
+#include <jansson.h>
+#include <math.h>
+#include <stdbool.h>
+
+#include "cmus/memory.h"
+#include "report/report_metrics.h"
+#include "report/report_roc.h"
+#include "unit.h"
+
+/* Equal within 1e-12, or both undefined. */
+static bool same(double value, double expected) {
+    return isnan(expected) ? isnan(value) : fabs(value - expected) <= 1e-12;
+}
+
+static double class_value(const report_metrics *metrics, size_t class_index, report_class_metric metric) {
+    return metrics->values[report_class_metric_index(class_index, metric)];
+}
+
+/* Two classes: the score of class 1, class 0 has the rest. */
+static void two_columns(const double *scores, size_t cases, double *probabilities) {
+    for (size_t i = 0; i < cases; i++) {
+        probabilities[2 * i] = 1 - scores[i];
+        probabilities[2 * i + 1] = scores[i];
+    }
+}
+
+static void test_auc(void) {
+    double p[12];
+    /* pairs (positive, negative): .8 > .6, .8 > .2, .4 < .6, .4 > .2: three of four */
+    two_columns((const double[]){0.8, 0.6, 0.4, 0.2}, 4, p);
+    CU_ASSERT(same(report_class_auc(p, (const int[]){1, 0, 1, 0}, 4, 2, 1), 0.75));
+    CU_ASSERT(same(report_class_auc(p, (const int[]){1, 0, 1, 0}, 4, 2, 0), 0.75));
+    CU_ASSERT(same(report_class_auc(p, (const int[]){1, 1, 0, 0}, 4, 2, 1), 1));
+    CU_ASSERT(same(report_class_auc(p, (const int[]){0, 0, 1, 1}, 4, 2, 1), 0));
+    /* all tied: each pair counts half */
+    two_columns((const double[]){0.5, 0.5, 0.5}, 3, p);
+    CU_ASSERT(same(report_class_auc(p, (const int[]){1, 0, 0}, 3, 2, 1), 0.5));
+    /* positives .9 .5 .5, negatives .5 .1 .5: three of 3 pairs with .9; of .5: half, one, half, twice */
+    two_columns((const double[]){0.9, 0.5, 0.5, 0.5, 0.1, 0.5}, 6, p);
+    CU_ASSERT(same(report_class_auc(p, (const int[]){1, 1, 1, 0, 0, 0}, 6, 2, 1), 7.0 / 9));
+}
+
+static void test_auc_undefined(void) {
+    const double p[] = {0.2, 0.8, 0.6, 0.4};
+    CU_ASSERT(isnan(report_class_auc(p, (const int[]){1, 1}, 2, 2, 1)));
+    CU_ASSERT(isnan(report_class_auc(p, (const int[]){1, 1}, 2, 2, 0)));
+}
+
+static void test_perfect(void) {
+    const double p[] = {0.8, 0.1, 0.1, 0.2, 0.7, 0.1, 0.1, 0.3, 0.6, 0.9, 0.1, 0};
+    report_metrics metrics;
+    report_metrics_compute(p, (const int[]){0, 1, 2, 0}, 4, 3, &metrics);
+    for (size_t i = 0; i < report_metric_count(3); i++)
+        CU_ASSERT(same(metrics.values[i], 1));
+    CU_ASSERT_EQUAL(report_metrics_support(&metrics, 0), 2);
+    report_metrics_free(&metrics);
+}
+
+/* Six cases, classes 0 0 0 1 1 2, predicted 0 0 1 1 2 2. */
+static void test_by_hand(void) {
+    const double p[] = {0.6, 0.3, 0.1, 0.5, 0.2, 0.3, 0.3, 0.6, 0.1, 0.1, 0.8, 0.1, 0.2, 0.3, 0.5, 0, 0.1, 0.9};
+    const size_t confusion[] = {2, 1, 0, 0, 1, 1, 0, 0, 1};
+    report_metrics m;
+    report_metrics_compute(p, (const int[]){0, 0, 0, 1, 1, 2}, 6, 3, &m);
+    for (size_t i = 0; i < 9; i++)
+        CU_ASSERT_EQUAL(m.confusion[i], confusion[i]);
+    CU_ASSERT(same(m.values[REPORT_METRIC_ACCURACY], 4.0 / 6));
+    CU_ASSERT(same(class_value(&m, 0, REPORT_CLASS_PRECISION), 1));
+    CU_ASSERT(same(class_value(&m, 0, REPORT_CLASS_RECALL), 2.0 / 3));
+    CU_ASSERT(same(class_value(&m, 0, REPORT_CLASS_SPECIFICITY), 1));
+    CU_ASSERT(same(class_value(&m, 1, REPORT_CLASS_PRECISION), 0.5));
+    CU_ASSERT(same(class_value(&m, 1, REPORT_CLASS_SPECIFICITY), 0.75));
+    CU_ASSERT(same(class_value(&m, 2, REPORT_CLASS_PRECISION), 0.5));
+    CU_ASSERT(same(class_value(&m, 2, REPORT_CLASS_SPECIFICITY), 0.8));
+    CU_ASSERT(same(class_value(&m, 0, REPORT_CLASS_F1), 0.8));
+    CU_ASSERT(same(class_value(&m, 1, REPORT_CLASS_F1), 0.5));
+    CU_ASSERT(same(class_value(&m, 2, REPORT_CLASS_F1), 2.0 / 3));
+    CU_ASSERT(same(m.values[REPORT_METRIC_MACRO_F1], (0.8 + 0.5 + 2.0 / 3) / 3));
+    /* class 0: .6 .5 .3 against .1 .2 0; class 1: .8 .3 against .3 .2 .6 .1; class 2: .9 against all others */
+    CU_ASSERT(same(class_value(&m, 0, REPORT_CLASS_AUC), 1));
+    CU_ASSERT(same(class_value(&m, 1, REPORT_CLASS_AUC), (4 + 2.5) / 8));
+    CU_ASSERT(same(class_value(&m, 2, REPORT_CLASS_AUC), 1));
+    CU_ASSERT(same(m.values[REPORT_METRIC_MACRO_AUC], (1 + 6.5 / 8 + 1) / 3));
+    report_metrics_free(&m);
+}
+
+static void test_absent_class(void) {
+    const double p[] = {0.6, 0.3, 0.1, 0.2, 0.3, 0.5, 0.2, 0.7, 0.1};
+    report_metrics m;
+    report_metrics_compute(p, (const int[]){0, 1, 1}, 3, 3, &m); /* class 2 has no case, but is predicted once */
+    CU_ASSERT(same(m.values[REPORT_METRIC_ACCURACY], 2.0 / 3));
+    CU_ASSERT(isnan(m.values[REPORT_METRIC_MACRO_AUC]));
+    CU_ASSERT(isnan(m.values[REPORT_METRIC_MACRO_F1]));
+    CU_ASSERT(isnan(class_value(&m, 2, REPORT_CLASS_PRECISION)));
+    CU_ASSERT(isnan(class_value(&m, 2, REPORT_CLASS_RECALL)));
+    CU_ASSERT(isnan(class_value(&m, 2, REPORT_CLASS_F1)));
+    CU_ASSERT(isnan(class_value(&m, 2, REPORT_CLASS_AUC)));
+    CU_ASSERT(same(class_value(&m, 2, REPORT_CLASS_SPECIFICITY), 2.0 / 3));
+    CU_ASSERT(same(class_value(&m, 0, REPORT_CLASS_AUC), 1));
+    report_metrics_free(&m);
+}
+
+static void test_never_predicted(void) {
+    const double p[] = {0.6, 0.4, 0.7, 0.3};
+    report_metrics m;
+    report_metrics_compute(p, (const int[]){0, 1}, 2, 2, &m);
+    CU_ASSERT(same(class_value(&m, 1, REPORT_CLASS_PRECISION), 0));
+    CU_ASSERT(same(class_value(&m, 1, REPORT_CLASS_RECALL), 0));
+    CU_ASSERT(same(class_value(&m, 1, REPORT_CLASS_F1), 0));
+    report_metrics_free(&m);
+}
+
+static void test_argmax(void) {
+    CU_ASSERT_EQUAL(report_argmax((const double[]){0.2, 0.4, 0.4}, 3), 1);
+    CU_ASSERT_EQUAL(report_argmax((const double[]){0.5, 0.5}, 2), 0);
+}
+
+static void test_mean_and_deviation(void) {
+    double mean, deviation;
+    report_mean_and_deviation((const double[]){2, 4, 4, 4, 5, 5, 7, 9}, 8, &mean, &deviation);
+    CU_ASSERT(same(mean, 5) && same(deviation, sqrt(32.0 / 7)));
+    report_mean_and_deviation((const double[]){3}, 1, &mean, &deviation);
+    CU_ASSERT(same(mean, 3) && isnan(deviation));
+    report_mean_and_deviation((const double[]){3, NAN, 4}, 3, &mean, &deviation);
+    CU_ASSERT(isnan(mean) && isnan(deviation));
+}
+
+static void test_roc(void) {
+    double p[8];
+    report_roc roc;
+    two_columns((const double[]){0.8, 0.6, 0.6, 0.2}, 4, p);
+    report_roc_compute(p, (const int[]){1, 0, 1, 0}, 4, 2, 1, &roc);
+    const double x[] = {0, 0, 0.5, 1}, y[] = {0, 0.5, 1, 1}; /* the tie is one slanted step */
+    CU_ASSERT_EQUAL_FATAL(roc.points, 4);
+    for (size_t i = 0; i < roc.points; i++)
+        CU_ASSERT(same(roc.false_positive_rate[i], x[i]) && same(roc.true_positive_rate[i], y[i]));
+    CU_ASSERT(same(report_roc_at(&roc, 0), 0.5)); /* upper end of the step at 0 */
+    CU_ASSERT(same(report_roc_at(&roc, 0.25), 0.75));
+    CU_ASSERT(same(report_roc_at(&roc, 0.5), 1));
+    CU_ASSERT(same(report_roc_at(&roc, 1), 1));
+    report_roc_free(&roc);
+    report_roc_compute(p, (const int[]){0, 0, 0, 0}, 4, 2, 1, &roc);
+    CU_ASSERT_EQUAL(roc.points, 0);
+    report_roc_free(&roc);
+}
+
+/* A curve of many cases is thinned, but keeps its ends and its area. */
+static void test_roc_thinned(void) {
+    enum { CASES = 20000 };
+    double *p = cmus_allocate(2 * CASES, sizeof *p), area = 0;
+    int *labels = cmus_allocate(CASES, sizeof *labels);
+    for (int i = 0; i < CASES; i++) {
+        p[2 * i + 1] = (double)((i * 7919) % CASES) / CASES;
+        p[2 * i] = 1 - p[2 * i + 1];
+        labels[i] = (i * 104729) % CASES < p[2 * i + 1] * CASES;
+    }
+    report_roc roc;
+    report_roc_compute(p, labels, CASES, 2, 1, &roc);
+    CU_ASSERT(roc.points > 500 && roc.points < 2100);
+    for (size_t i = 1; i < roc.points; i++)
+        area += (roc.false_positive_rate[i] - roc.false_positive_rate[i - 1]) *
+                (roc.true_positive_rate[i] + roc.true_positive_rate[i - 1]) / 2;
+    CU_ASSERT(fabs(area - report_class_auc(p, labels, CASES, 2, 1)) < 1e-3);
+    CU_ASSERT(roc.false_positive_rate[roc.points - 1] == 1 && roc.true_positive_rate[roc.points - 1] == 1);
+    report_roc_free(&roc);
+    cmus_free(labels);
+    cmus_free(p);
+}
+
+static double golden_number(const json_t *object, const char *key) {
+    const json_t *value = json_object_get(object, key);
+    CU_ASSERT_FATAL(json_is_number(value) || json_is_null(value));
+    return json_is_null(value) ? NAN : json_number_value(value);
+}
+
+static void check_golden_table(const json_t *table) {
+    const json_t *rows = json_object_get(table, "probabilities"), *labels_in = json_object_get(table, "labels");
+    const json_t *confusion = json_object_get(table, "confusion"), *per_class = json_object_get(table, "classes");
+    size_t cases = json_array_size(rows), classes = json_array_size(per_class);
+    double *p = cmus_allocate(cases * classes, sizeof *p);
+    int *labels = cmus_allocate(cases, sizeof *labels);
+    for (size_t i = 0; i < cases; i++) {
+        labels[i] = (int)json_integer_value(json_array_get(labels_in, i));
+        for (size_t j = 0; j < classes; j++)
+            p[i * classes + j] = json_number_value(json_array_get(json_array_get(rows, i), j));
+    }
+    report_metrics metrics;
+    report_metrics_compute(p, labels, cases, classes, &metrics);
+    for (int i = 0; i < REPORT_METRICS; i++)
+        CU_ASSERT(same(metrics.values[i], golden_number(table, report_metric_names[i].key)));
+    for (size_t i = 0; i < classes; i++) {
+        for (int j = 0; j < REPORT_CLASS_METRICS; j++)
+            CU_ASSERT(same(class_value(&metrics, i, (report_class_metric)j),
+                           golden_number(json_array_get(per_class, i), report_class_metric_names[j].key)));
+        for (size_t j = 0; j < classes; j++)
+            CU_ASSERT_EQUAL(metrics.confusion[i * classes + j],
+                            (size_t)json_integer_value(json_array_get(json_array_get(confusion, i), j)));
+    }
+    report_metrics_free(&metrics);
+    cmus_free(p);
+    cmus_free(labels);
+}
+
+static void test_golden(void) {
+    json_t *tables = json_load_file(METRICS_GOLDEN, 0, NULL);
+    CU_ASSERT_FATAL(json_array_size(tables) >= 40);
+    for (size_t i = 0; i < json_array_size(tables); i++)
+        check_golden_table(json_array_get(tables, i));
+    json_decref(tables);
+}
+
+int main(void) {
+    static const unit_test tests[] = {
+        {"AUC by pairs, with ties", test_auc},
+        {"AUC of one class only is undefined", test_auc_undefined},
+        {"perfect predictions", test_perfect},
+        {"values by hand", test_by_hand},
+        {"an absent class is undefined", test_absent_class},
+        {"a class that is never predicted", test_never_predicted},
+        {"argmax takes the first of equals", test_argmax},
+        {"mean and sample SD", test_mean_and_deviation},
+        {"ROC with a tie", test_roc},
+        {"ROC of many cases is thinned", test_roc_thinned},
+        {"scikit-learn's values", test_golden},
+    };
+    return unit_main("report_metrics", tests, sizeof tests / sizeof tests[0]);
+}
