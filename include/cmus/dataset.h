@@ -1,9 +1,10 @@
 /* A packed data set: the shards that cmus-pack wrote, and dataset.json, which owns the classes and their order.
  *
- * Shard (HDF5): /om, /im uint8 [n,S,S,3]; /tem uint8 [sum of bags,S,S,C], C = 1 if all are gray, else 3; /tem_offset int64
- * [n+1]; /label int32 [n]; /case_id, /patient_id: UTF-8 strings [n]; /source: strings, one line "SHA-256  relative file
- * name" an image (om, im, then tem of case 0, ...). Chunk = one image, Fletcher-32. Attributes: format_version, classes,
- * image_size, tool_version. Not collective; one data set may be used by one thread at a time.
+ * Shard (HDF5): /om, /im uint8 [n,S,S,3]; /tem uint8 [sum of bags,S,S,C], C = 1 if all are gray, else 3; /tem_offset
+ * int64 [n+1]; /label int32 [n]; /case_id, /patient_id: UTF-8 strings [n] of fixed length; /source: such strings, one
+ * "SHA-256  file" an image (om, im, tem of case 0, om, ...). A chunk is one image, or a whole array of the others; all
+ * have Fletcher-32. Attributes: format_version, classes, image_size, tool_version. Not collective; one data set may be
+ * used by one thread at a time.
  */
 #ifndef CMUS_DATASET_H
 #define CMUS_DATASET_H
@@ -23,8 +24,8 @@ typedef struct cmus_case_info {
 } cmus_case_info;
 
 /* Opens FOLDER/dataset.json and its shards and reads all but the images. Checks sizes, counts, labels, versions;
- * verifies dataset.json against FOLDER/MANIFEST.sha256 if there is one. Checksums of images are checked as they are read.
- * NOT_FOUND, FORMAT, CHECKSUM, LIMIT. */
+ * verifies dataset.json against FOLDER/MANIFEST.sha256 if there is one. Checksums of images are checked as they are
+ * read. NOT_FOUND, FORMAT, CHECKSUM, LIMIT. */
 cmus_status cmus_dataset_open(const char *folder, cmus_dataset **dataset);
 void cmus_dataset_close(cmus_dataset *dataset);
 

@@ -189,6 +189,8 @@ static cmus_status read_page(TIFF *tiff, const reader *self, const cmus_decode_o
     CMUS_TRY(status);
     cmus_image_orient(image, what.orientation);
     image->more_pages = !TIFFLastDirectory(tiff);
+    if (image->more_pages && !TIFFReadDirectory(tiff)) /* the next page is beyond the end of a file that was cut off */
+        return damaged(self);
     return CMUS_OK;
 }
 

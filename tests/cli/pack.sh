@@ -126,6 +126,17 @@ expect 1 "bad cases" "bad/A/p0/IM_x_1.jpg: damaged JPEG" "bad/B/p0/OM_x_1.png: d
   "warning: bad/notes.txt" "warning: bad/A/list.csv" "warning: bad/A/p4/report.pdf" "warning: bad/A/p4/XX_1.jpg" \
   "bad/A/p4: has 2 OM images: the first, OM_x_0.png" "is not UTF-8" "nothing was written"
 leaves_nothing never
+# every format, cut off; but for a page that nobody reads
+cp -r formats cut && rm cut/A/p1/TEM_tiff_pages.tif
+for file in cut/A/p1/*; do
+  truncate -s $(($(stat -c %s "$file") * 7 / 10)) "$file"
+done
+runs "$pack" cut --out never
+expect 1 "cut files" "$(ls cut/A/p1 | wc -l) defects"
+for file in cut/A/p1/*; do
+  says "cmus-pack: $file: "
+done
+leaves_nothing never
 runs "$pack" gray --out never --pixel-limit 0
 expect 2 "a limit of 0" "--pixel-limit"
 "$python" -c 'from PIL import Image; Image.new("L", (1500, 1500)).save("bomb.png")'
