@@ -1,6 +1,6 @@
 # Sourced by the tests of cmus-train: a scratch folder with a small data set, and how to run and check.
 set -u
-bin=$1/bin
+bin=$(cd "$1/bin" && pwd)
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 cd "$scratch" || exit 1
