@@ -55,18 +55,23 @@ int twin_smil(const double *maps, int count, size_t size, double threshold, doub
 
 typedef struct twin_result {
     double logits[CMUS_HEADS][CMUS_MAX_CLASSES], loss[CMUS_HEADS], total_loss;
-    double mean_distance;
-    int centre;
 } twin_result;
 
 /* Logits and losses from pooled[m] [channels]; dropout [hidden] or NULL */
 void twin_heads(const cmus_net_config *config, const twin_weights *weights, int channels, double *const pooled[3],
                 const float *dropout, int label, twin_result *result);
 
-/* The whole network for one case, with its drawn choices. tem_weight [tem_count]: computed here, or used as constants
- * if `fixed`. */
-void twin_net(const cmus_net_config *config, const twin_weights *weights, const cmus_case *one, double *tem_weight,
-              bool fixed, twin_result *result);
+/* Tokens and channels of the maps. */
+int twin_tokens(const cmus_net_config *config);
+int twin_channels(const cmus_net_config *config);
+
+/* The network for one case, in two parts. First maps [images of the modality][tokens][channels], with the case's drawn
+ * depth. */
+void twin_encode(const cmus_net_config *config, const twin_weights *weights, const cmus_case *one,
+                 cmus_modality modality, double *maps);
+/* Then pooling of the bag with the given weights [tem_count], attention, heads with the case's dropout. */
+void twin_fuse(const cmus_net_config *config, const twin_weights *weights, const cmus_case *one,
+               double *const maps[CMUS_MODALITIES], const double *tem_weight, twin_result *result);
 
 /* torch.optim.Adam(amsgrad=True), one update */
 void twin_adam(const cmus_adam *adam, int step, size_t count, double *weights, const double *gradient, double *first,

@@ -10,6 +10,7 @@ void twin_linear(double *out, const double *in, const double *weight, const doub
     for (int r = 0; r < rows; r++)
         for (int o = 0; o < outputs; o++) {
             double sum = bias ? bias[o] : 0;
+#pragma omp simd reduction(+ : sum)
             for (int i = 0; i < inputs; i++)
                 sum += in[r * inputs + i] * weight[o * inputs + i];
             out[r * outputs + o] = sum;
@@ -66,18 +67,17 @@ static void attend_window(double *out, const double *const *rows, const int *reg
         double scores[TOKENS];
         for (int j = 0; j < TOKENS; j++) {
             double sum = 0;
+#pragma omp simd reduction(+ : sum)
             for (int c = head * width; c < (head + 1) * width; c++)
                 sum += rows[i][c] * scale * rows[j][channels + c];
             int relative = (i / WINDOW - j / WINDOW + 6) * 13 + i % WINDOW - j % WINDOW + 6;
             scores[j] = sum + table[relative * heads + head] + (region[i] != region[j] ? -100.0 : 0.0);
         }
         twin_softmax(scores, TOKENS);
-        for (int c = head * width; c < (head + 1) * width; c++) {
-            double sum = 0;
-            for (int j = 0; j < TOKENS; j++)
-                sum += scores[j] * rows[j][2 * channels + c];
-            out[i * channels + c] = sum;
-        }
+        memset(out + i * channels + head * width, 0, (size_t)width * sizeof *out);
+        for (int j = 0; j < TOKENS; j++)
+            for (int c = head * width; c < (head + 1) * width; c++)
+                out[i * channels + c] += scores[j] * rows[j][2 * channels + c];
     }
 }
 

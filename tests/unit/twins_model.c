@@ -276,42 +276,52 @@ static void mean_tokens(double *pooled, const double *map, int tokens, int chann
     }
 }
 
-void twin_net(const cmus_net_config *config, const twin_weights *w, const cmus_case *one, double *tem_weight,
-              bool fixed, twin_result *result) {
-    static const char *const encoders[3] = {"TEM_encoder", "OM_encoder", "IM_encoder"};
+int twin_tokens(const cmus_net_config *config) {
+    int side = config->image_size / 4;
+    for (int s = 1; s < CMUS_STAGES; s++)
+        side = (side + 1) / 2;
+    return side * side;
+}
+
+int twin_channels(const cmus_net_config *config) {
+    return 8 * config->embed_dim;
+}
+
+void twin_encode(const cmus_net_config *config, const twin_weights *w, const cmus_case *one, cmus_modality modality,
+                 double *maps) {
+    static const char *const encoders[CMUS_MODALITIES] = {"TEM_encoder", "OM_encoder", "IM_encoder"};
     cmus_swin_config swin = {.embed_dim = config->embed_dim, .image_size = config->image_size};
-    int side = config->image_size / 4, blocks = 0, channels = 8 * config->embed_dim;
+    int map = twin_tokens(config) * twin_channels(config), factors = 0;
     for (int s = 0; s < CMUS_STAGES; s++) {
         swin.depths[s] = config->depths[s];
         swin.heads[s] = config->heads[s];
-        blocks += config->depths[s];
-        side = s > 0 ? (side + 1) / 2 : side;
+        factors += 2 * config->depths[s];
     }
-    int tokens = side * side, map = tokens * channels, pixels = 3 * config->image_size * config->image_size;
-    int bag = one->tem_count;
-    double *maps = numbers((bag + 2) * map), *joined = numbers(map), *out[2] = {numbers(map), numbers(map)};
+    int pixels = 3 * config->image_size * config->image_size, count = modality == CMUS_TEM ? one->tem_count : 1;
+    const float *depth = one->depth[modality];
 #pragma omp parallel for schedule(dynamic)
-    for (int i = 0; i < bag + 2; i++) { /* the bag, OM, IM */
-        int m = i < bag ? CMUS_TEM : i == bag ? CMUS_OM : CMUS_IM, index = i < bag ? i : 0;
-        const float *depth = one->depth[m] ? one->depth[m] + index * blocks * 2 : NULL;
-        twin_encoder(maps + i * map, &swin, w, encoders[m], one->images[m] + index * pixels, depth);
-    }
-    if (!fixed)
-        result->centre = twin_smil(maps, bag, (size_t)map, config->distance_t, tem_weight, &result->mean_distance);
-    for (int i = 0; i < bag; i++)
+    for (int i = 0; i < count; i++)
+        twin_encoder(maps + i * map, &swin, w, encoders[modality], one->images[modality] + i * pixels,
+                     depth ? depth + i * factors : NULL);
+}
+
+void twin_fuse(const cmus_net_config *config, const twin_weights *w, const cmus_case *one,
+               double *const maps[CMUS_MODALITIES], const double *tem_weight, twin_result *result) {
+    int tokens = twin_tokens(config), channels = twin_channels(config), map = tokens * channels;
+    double *bag = numbers(map), *attended = numbers(map);
+    double *pooled[CMUS_MODALITIES] = {numbers(channels), numbers(channels), numbers(channels)};
+    for (int i = 0; i < one->tem_count; i++)
         for (int k = 0; k < map; k++)
-            joined[k] += tem_weight[i] * maps[i * map + k];
-    double *pooled[3] = {numbers(channels), numbers(channels), numbers(channels)};
-    mean_tokens(pooled[CMUS_TEM], joined, tokens, channels);
-    for (int x = 0; x < 2; x++) {
-        twin_cross_attention(out[x], w, "CrossAttn", joined, maps + (bag + x) * map, tokens, channels,
-                             config->attention_heads, config->attention == CMUS_ATTENTION_MULTIHEAD);
-        mean_tokens(pooled[1 + x], out[x], tokens, channels);
-        cmus_free(out[x]);
+            bag[k] += tem_weight[i] * maps[CMUS_TEM][i * map + k];
+    mean_tokens(pooled[CMUS_TEM], bag, tokens, channels);
+    for (int m = CMUS_OM; m <= CMUS_IM; m++) {
+        twin_cross_attention(attended, w, "CrossAttn", bag, maps[m], tokens, channels, config->attention_heads,
+                             config->attention == CMUS_ATTENTION_MULTIHEAD);
+        mean_tokens(pooled[m], attended, tokens, channels);
     }
     twin_heads(config, w, channels, pooled, one->dropout, one->label, result);
-    for (int m = 0; m < 3; m++)
+    for (int m = 0; m < CMUS_MODALITIES; m++)
         cmus_free(pooled[m]);
-    cmus_free(joined);
-    cmus_free(maps);
+    cmus_free(bag);
+    cmus_free(attended);
 }

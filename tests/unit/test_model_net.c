@@ -1,0 +1,409 @@
+/* The whole network against its twin, and what must not change its results: memory, batching, threads. */
+#include <math.h>
+#include <omp.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cmus/memory.h"
+#include "cmus/random.h"
+#include "twin_check.h"
+#include "twins.h"
+#include "unit_family.h"
+
+enum { CASES = 2, MOST_BAG = 6 };
+static const int bags[CASES] = {5, 1};
+
+/* Sizes and choices of a run; zero means the usual. */
+typedef struct choice {
+    int image_size, deep;
+    bool multihead, plain_logits, drawn;
+    double distance_t;
+} choice;
+
+typedef struct setup {
+    cmus_net_config config;
+    cmus_net *net;
+    twin_values weights;
+    cmus_case cases[CASES];
+    cmus_case_result results[CASES];
+    float tem_weight[CASES][MOST_BAG], tem_distance[CASES][MOST_BAG];
+    bool tem_kept[CASES][MOST_BAG];
+    double *maps[CASES][CMUS_MODALITIES], fixed[CASES][MOST_BAG]; /* the twin's maps and instance weights */
+    double twin_mean[CASES];
+    int twin_centre[CASES], changing; /* the encoder whose weights are changed; CMUS_MODALITIES: none */
+} setup;
+
+static cmus_net_config configure(const choice *c) {
+    cmus_net_config config = cmus_net_config_published();
+    config.embed_dim = 8;
+    config.image_size = c->image_size ? c->image_size : 36;
+    for (int s = 0; s < CMUS_STAGES; s++) {
+        config.depths[s] = s == 0 || c->deep ? 2 : 1;
+        config.heads[s] = 1 << s;
+    }
+    config.fusion_hidden = 12;
+    config.attention_heads = 4;
+    config.attention = c->multihead ? CMUS_ATTENTION_MULTIHEAD : CMUS_ATTENTION_CMSA;
+    config.head_relu = !c->plain_logits;
+    config.distance_t = c->distance_t > 0 ? c->distance_t : 1.5;
+    config.memory_bytes = 0x1p30;
+    return config;
+}
+
+/* Kept or dropped with probability 0.3, from a name. */
+static float *draw(int count, const char *name, int index) {
+    float *factors = cmus_allocate((size_t)count, sizeof *factors);
+    uint64_t key = cmus_hash_text(name) + (uint64_t)index;
+    for (int i = 0; i < count; i++)
+        factors[i] = cmus_uniform_at(key, (uint64_t)i) < 0.3 ? 0 : (float)(1 / 0.7);
+    return factors;
+}
+
+/* TEM images: a shared base and growing noise, the last far off, so that the bag of 5 has different weights. */
+static float *make_images(int count, size_t size, const char *name) {
+    twin_values base = twin_values_make(size, name, 0, 1), noise = twin_values_make((size_t)count * size, name, 0, 1);
+    float *images = cmus_allocate((size_t)count * size, sizeof *images);
+    for (int i = 0; i < count; i++)
+        for (size_t k = 0; k < size; k++)
+            images[(size_t)i * size + k] =
+                (1 - 0.15f * (float)i) * base.f[k] +
+                (i + 1 == count && i ? 2 : 0.15f * (float)i) * noise.f[(size_t)i * size + (k + 7) % size];
+    twin_values_free(&base);
+    twin_values_free(&noise);
+    return images;
+}
+
+static void make_case(setup *s, int c, bool drawn) {
+    static const char *const names[CMUS_MODALITIES] = {"tem", "om", "im"};
+    size_t pixels = 3 * (size_t)s->config.image_size * (size_t)s->config.image_size;
+    cmus_case *one = &s->cases[c];
+    *one = (cmus_case){.tem_count = bags[c], .label = c + 1};
+    for (int m = 0; m < CMUS_MODALITIES; m++) {
+        char name[32];
+        snprintf(name, sizeof name, "%s %d", names[m], c);
+        int images = m == CMUS_TEM ? bags[c] : 1;
+        one->images[m] = make_images(images, pixels, name);
+        if (drawn)
+            one->depth[m] = draw(images * 2 * cmus_net_blocks(s->net), name, c);
+    }
+    if (drawn)
+        one->dropout = draw(s->config.fusion_hidden, "dropout", c);
+    for (int m = 0; m < CMUS_MODALITIES; m++) {
+        int map = twin_tokens(&s->config) * twin_channels(&s->config);
+        s->maps[c][m] = cmus_allocate((size_t)(map * (m == CMUS_TEM ? bags[c] : 1)), sizeof(double));
+    }
+    s->results[c] = (cmus_case_result){
+        .tem_weight = s->tem_weight[c], .tem_distance = s->tem_distance[c], .tem_kept = s->tem_kept[c]};
+}
+
+static void make(setup *s, const choice *c) {
+    *s = (setup){.config = configure(c)};
+    CU_ASSERT_EQUAL_FATAL(cmus_net_create(&s->config, true, &s->net), CMUS_OK);
+    s->weights = twin_weights_make(cmus_net_parameters(s->net), "weights");
+    memcpy(cmus_net_weights(s->net), s->weights.f, s->weights.count * sizeof(float));
+    for (int i = 0; i < CASES; i++)
+        make_case(s, i, c->drawn);
+}
+
+static void drop(setup *s) {
+    for (int c = 0; c < CASES; c++) {
+        for (int m = 0; m < CMUS_MODALITIES; m++) {
+            cmus_free((void *)s->cases[c].images[m]);
+            cmus_free((void *)s->cases[c].depth[m]);
+            cmus_free(s->maps[c][m]);
+        }
+        cmus_free((void *)s->cases[c].dropout);
+    }
+    twin_values_free(&s->weights);
+    cmus_net_free(s->net);
+}
+
+/* The same network with memory for no more than `images` images at once. */
+static void shrink(setup *s, int images) {
+    double low = 0, high = s->config.memory_bytes;
+    cmus_net_free(s->net);
+    s->net = NULL;
+    for (int i = 0; i < 60; i++) { /* bisection: too little memory for one image is an error */
+        cmus_net_config config = s->config;
+        config.memory_bytes = (low + high) / 2;
+        cmus_net *net;
+        int fits = cmus_net_create(&config, true, &net) == CMUS_OK ? cmus_net_images_at_once(net) : 0;
+        if (fits == images) {
+            s->net = net;
+            break;
+        }
+        cmus_net_free(net);
+        if (fits > images)
+            high = config.memory_bytes;
+        else
+            low = config.memory_bytes;
+    }
+    CU_ASSERT_PTR_NOT_NULL_FATAL(s->net);
+    memcpy(cmus_net_weights(s->net), s->weights.f, s->weights.count * sizeof(float));
+}
+
+static const choice choices[] = {
+    {.drawn = true},
+    {.multihead = true, .drawn = true, .plain_logits = true},
+    {.image_size = 60, .deep = true, .drawn = true},
+    {.image_size = 45, .deep = true, .distance_t = 0.7},
+    {.image_size = 57, .multihead = true, .distance_t = 1.0},
+};
+
+static void check_results(setup *s, const twin_result *twin, int c) {
+    const cmus_case_result *result = &s->results[c];
+    for (int h = 0; h < CMUS_HEADS; h++) {
+        for (int k = 0; k < s->config.classes; k++)
+            CU_ASSERT_DOUBLE_EQUAL((double)result->logits[h][k], twin->logits[h][k], 1e-5);
+        CU_ASSERT_DOUBLE_EQUAL(result->loss[h], twin->loss[h], 1e-5);
+    }
+    CU_ASSERT_DOUBLE_EQUAL(result->total_loss, twin->total_loss, 1e-5);
+    CU_ASSERT_EQUAL(result->centre, s->twin_centre[c]);
+    CU_ASSERT_DOUBLE_EQUAL(result->mean_distance, s->twin_mean[c], 1e-5 * s->twin_mean[c]);
+    for (int i = 0; i < bags[c]; i++) {
+        CU_ASSERT_DOUBLE_EQUAL((double)result->tem_weight[i], s->fixed[c][i], 1e-5);
+        CU_ASSERT(result->tem_kept[i] || result->tem_weight[i] == 0);
+    }
+    CU_ASSERT_EQUAL(result->tem_distance[result->centre], 0);
+}
+
+static void twin_cases(setup *s, twin_result twin[CASES]) {
+    twin_weights weights = {cmus_net_parameters(s->net), s->weights.d};
+    size_t map = (size_t)(twin_tokens(&s->config) * twin_channels(&s->config));
+    for (int c = 0; c < CASES; c++) {
+        for (int m = 0; m < CMUS_MODALITIES; m++)
+            twin_encode(&s->config, &weights, &s->cases[c], (cmus_modality)m, s->maps[c][m]);
+        s->twin_centre[c] =
+            twin_smil(s->maps[c][CMUS_TEM], bags[c], map, s->config.distance_t, s->fixed[c], &s->twin_mean[c]);
+        twin_fuse(&s->config, &weights, &s->cases[c], s->maps[c], s->fixed[c], &twin[c]);
+    }
+}
+
+static void forward_matches(void) {
+    bool left_out = false;
+    for (size_t k = 0; k < sizeof choices / sizeof choices[0]; k++) {
+        setup s;
+        twin_result twin[CASES];
+        make(&s, &choices[k]);
+        twin_cases(&s, twin);
+        cmus_net_gradients(s.net, s.cases, CASES, 1, s.results);
+        for (int c = 0; c < CASES; c++)
+            check_results(&s, &twin[c], c);
+        for (int i = 0; i < bags[0]; i++)
+            left_out = left_out || !s.results[0].tem_kept[i];
+        /* outputs only: nothing is dropped, whatever was drawn */
+        cmus_case plain[CASES];
+        for (int c = 0; c < CASES; c++)
+            plain[c] = s.cases[c];
+        cmus_net_outputs(s.net, plain, CASES, s.results);
+        for (int c = 0; c < CASES; c++) {
+            memset(s.cases[c].depth, 0, sizeof s.cases[c].depth);
+            s.cases[c].dropout = NULL;
+        }
+        twin_cases(&s, twin);
+        for (int c = 0; c < CASES; c++)
+            check_results(&s, &twin[c], c);
+        memcpy(s.cases, plain, sizeof plain);
+        drop(&s);
+    }
+    CU_ASSERT(left_out); /* else SMIL had nothing to do */
+}
+
+static const double SCALE = 0.5;
+
+static double loss(void *context) {
+    setup *s = context;
+    twin_weights weights = {cmus_net_parameters(s->net), s->weights.d};
+    double sum = 0;
+    for (int c = 0; c < CASES; c++) {
+        twin_result result;
+        if (s->changing < CMUS_MODALITIES)
+            twin_encode(&s->config, &weights, &s->cases[c], (cmus_modality)s->changing, s->maps[c][s->changing]);
+        twin_fuse(&s->config, &weights, &s->cases[c], s->maps[c], s->fixed[c], &result);
+        sum += SCALE * result.total_loss;
+    }
+    return sum;
+}
+
+/* Encoder m as one input (m < CMUS_MODALITIES), or the tensors behind the encoders one by one. */
+static bool check_part(setup *s, int m) {
+    static const char *const prefixes[CMUS_MODALITIES] = {"TEM_encoder.", "OM_encoder.", "IM_encoder."};
+    const cmus_parameters *parameters = cmus_net_parameters(s->net);
+    float *gradient = cmus_net_gradient(s->net);
+    twin_input inputs[32];
+    int count = 0;
+    for (size_t t = 0; t < parameters->count; t++) {
+        const cmus_tensor *tensor = &parameters->tensors[t];
+        int part = 0;
+        while (part < CMUS_MODALITIES && strncmp(tensor->name, prefixes[part], strlen(prefixes[part])) != 0)
+            part++;
+        if (part != m)
+            continue;
+        if (m < CMUS_MODALITIES && count)
+            inputs[0].count += tensor->size;
+        else
+            inputs[count++] = (twin_input){m < CMUS_MODALITIES ? prefixes[m] : tensor->name,
+                                           s->weights.d + tensor->offset, gradient + tensor->offset, tensor->size};
+    }
+    CU_ASSERT_EQUAL(count, m < CMUS_MODALITIES ? 1 : 5 + 10);
+    s->changing = m;
+    bool passed = twin_gradients("network", inputs, count, loss, s, 6, 1e-4);
+    if (m < CMUS_MODALITIES)
+        loss(s); /* the maps of the unchanged weights again */
+    return passed;
+}
+
+static void backward_matches(void) {
+    for (int k = 0; k < 2; k++) {
+        setup s;
+        twin_result twin[CASES];
+        make(&s, &choices[k]);
+        twin_cases(&s, twin);
+        cmus_net_gradients(s.net, s.cases, CASES, SCALE, s.results);
+        bool weightless = false;
+        for (int i = 0; i < bags[0]; i++)
+            weightless = weightless || s.tem_weight[0][i] == 0;
+        CU_ASSERT(weightless);
+        for (int h = 0; h < CMUS_HEADS; h++) /* a head without a gradient would test nothing */
+            CU_ASSERT_FALSE(s.results[0].dead[h] && s.results[1].dead[h]);
+        for (int m = 0; m <= CMUS_MODALITIES; m++)
+            CU_ASSERT(check_part(&s, m));
+        drop(&s);
+    }
+}
+
+static bool same_gradients(const char *what, setup *a, setup *b, double tolerance) {
+    const cmus_parameters *parameters = cmus_net_parameters(a->net);
+    bool same = true;
+    for (size_t t = 0; t < parameters->count; t++) {
+        const cmus_tensor *tensor = &parameters->tensors[t];
+        char name[160];
+        snprintf(name, sizeof name, "%s: %s", what, tensor->name);
+        same = twin_near(name, cmus_net_gradient(a->net) + tensor->offset, cmus_net_gradient(b->net) + tensor->offset,
+                         tensor->size, tolerance) &&
+               same;
+    }
+    return same;
+}
+
+static void little_memory_gives_the_same(void) {
+    static const int at_once[3] = {1, 2, 6};
+    for (int k = 0; k < 3; k++) {
+        setup whole, parts;
+        make(&whole, &choices[0]);
+        make(&parts, &choices[0]);
+        shrink(&parts, at_once[k]);
+        CU_ASSERT(cmus_net_images_at_once(whole.net) >= bags[0] + bags[1] + 4);
+        cmus_net_gradients(whole.net, whole.cases, CASES, 1, whole.results);
+        cmus_net_gradients(parts.net, parts.cases, CASES, 1, parts.results);
+        CU_ASSERT(same_gradients("in parts", &parts, &whole, 1e-5));
+        for (int c = 0; c < CASES; c++) {
+            CU_ASSERT_DOUBLE_EQUAL(parts.results[c].total_loss, whole.results[c].total_loss, 1e-6);
+            CU_ASSERT(twin_near("weights in parts", parts.tem_weight[c], whole.tem_weight[c], (size_t)bags[c], 1e-5));
+        }
+        drop(&whole);
+        drop(&parts);
+    }
+}
+
+static void batch_is_the_sum_of_its_cases(void) {
+    setup batch, single;
+    make(&batch, &choices[0]);
+    make(&single, &choices[0]);
+    cmus_net_gradients(batch.net, batch.cases, CASES, 1, batch.results);
+    for (int c = CASES - 1; c >= 0; c--)
+        cmus_net_gradients(single.net, &single.cases[c], 1, 1, &single.results[c]);
+    CU_ASSERT(same_gradients("single cases", &single, &batch, 1e-5));
+    for (int c = 0; c < CASES; c++)
+        CU_ASSERT_DOUBLE_EQUAL(single.results[c].total_loss, batch.results[c].total_loss, 1e-6);
+    /* twice the same accumulates, and so does any scale */
+    cmus_net_gradients(batch.net, batch.cases, CASES, 1, batch.results);
+    cmus_net_gradients(single.net, single.cases, CASES, 0.25, single.results);
+    cmus_net_gradients(single.net, single.cases, CASES, 0.75, single.results);
+    CU_ASSERT(same_gradients("accumulated", &single, &batch, 1e-5));
+    drop(&batch);
+    drop(&single);
+}
+
+static void threads_hardly_matter(void) {
+    int usual = omp_get_max_threads();
+    setup one, two;
+    make(&one, &choices[1]);
+    make(&two, &choices[1]);
+    omp_set_num_threads(1);
+    cmus_net_gradients(one.net, one.cases, CASES, 1, one.results);
+    omp_set_num_threads(2);
+    cmus_net_gradients(two.net, two.cases, CASES, 1, two.results);
+    omp_set_num_threads(usual);
+    CU_ASSERT(same_gradients("two threads", &two, &one, 1e-5)); /* the BLAS may add in another order */
+    drop(&one);
+    drop(&two);
+}
+
+static void not_a_number_comes_out(void) {
+    for (int m = 0; m < CMUS_MODALITIES; m++) {
+        setup s;
+        make(&s, &choices[0]);
+        ((float *)s.cases[0].images[m])[1234] = NAN;
+        cmus_net_gradients(s.net, s.cases, CASES, 1, s.results);
+        CU_ASSERT(isnan(s.results[0].total_loss) && isnan(s.results[0].logits[CMUS_HEAD_FUSION][0]));
+        CU_ASSERT(isnan(s.results[0].loss[m]));
+        CU_ASSERT_FALSE(isnan(s.results[1].total_loss));
+        CU_ASSERT(isnan(cmus_net_gradient(s.net)[0]) || m != CMUS_TEM);
+        drop(&s);
+    }
+}
+
+static void configuration_is_checked(void) {
+    cmus_net *net;
+    cmus_net_config config = configure(&choices[0]);
+    config.memory_bytes = 0x1p20;
+    CU_ASSERT_EQUAL(cmus_net_create(&config, true, &net), CMUS_ERROR_CONFIG);
+    CU_ASSERT_PTR_NULL(net);
+    CU_ASSERT_PTR_NOT_NULL(strstr(cmus_last_error(), "memory_gib"));
+    cmus_net_config good = configure(&choices[0]), bad[10];
+    for (int i = 0; i < 10; i++)
+        bad[i] = good;
+    bad[0].embed_dim = 0;
+    bad[1].depths[2] = 0;
+    bad[2].heads[1] = 3;
+    bad[3].image_size = 31;
+    bad[4].classes = CMUS_MAX_CLASSES + 1;
+    bad[5].drop_path = 1;
+    bad[6].dropout = NAN;
+    bad[7].distance_t = 0;
+    bad[8].attention_heads = 5;
+    bad[9].loss_weight[CMUS_HEAD_OM] = -1;
+    static const char *const keys[10] = {"embed_dim", "depths",  "heads",      "image_size",      "classes",
+                                         "drop_path", "dropout", "distance_t", "attention_heads", "loss_weight_om"};
+    CU_ASSERT_EQUAL(cmus_net_config_check(&good), CMUS_OK);
+    for (int i = 0; i < 10; i++) {
+        CU_ASSERT_EQUAL(cmus_net_config_check(&bad[i]), CMUS_ERROR_CONFIG);
+        CU_ASSERT_EQUAL(strncmp(cmus_last_error(), keys[i], strlen(keys[i])), 0);
+    }
+}
+
+static void drop_probability_rises(void) {
+    cmus_net_config config = configure(&choices[2]);
+    cmus_net *net;
+    CU_ASSERT_EQUAL_FATAL(cmus_net_create(&config, false, &net), CMUS_OK);
+    CU_ASSERT_EQUAL(cmus_net_blocks(net), 8);
+    CU_ASSERT_EQUAL(cmus_net_drop_probability(net, 0), 0);
+    CU_ASSERT_DOUBLE_EQUAL(cmus_net_drop_probability(net, 3), 0.5 * 3 / 7, 1e-15);
+    CU_ASSERT_EQUAL(cmus_net_drop_probability(net, 7), 0.5);
+    cmus_net_free(net);
+}
+
+int main(void) {
+    static const unit_test tests[] = {
+        {"forward", forward_matches},
+        {"backward", backward_matches},
+        {"little memory gives the same", little_memory_gives_the_same},
+        {"a batch is the sum of its cases", batch_is_the_sum_of_its_cases},
+        {"threads hardly matter", threads_hardly_matter},
+        {"not a number comes out", not_a_number_comes_out},
+        {"the configuration is checked", configuration_is_checked},
+        {"drop probability rises", drop_probability_rises},
+    };
+    return unit_family_main("model: network", tests, sizeof tests / sizeof tests[0]);
+}
