@@ -7,7 +7,7 @@
 #include "cmus/metrics.h"
 
 /* Cases that are loaded at once; the network splits them further as its memory asks. */
-enum { CMUS_CASES_AT_ONCE = 64 };
+enum { CMUS_CASES_AT_ONCE = 16 };
 
 /* What is needed to run cases through a network. */
 typedef struct cmus_evaluator {

@@ -55,13 +55,14 @@ cmus_status cmus_fold_folder_look(cmus_trainer *trainer, cmus_fold_state *state)
     if (record)
         CMUS_TRY(read_record(trainer, &complete));
     *state = CMUS_FOLD_BEGUN;
-    if (complete && has(trainer, "MANIFEST.sha256"))
+    if (complete && has(trainer, "MANIFEST.sha256")) {
         *state = CMUS_FOLD_FINISHED;
-    else if (checkpoint) {
-        *state = CMUS_FOLD_RESUMED;
-        CMUS_TRY(cmus_checkpoint_settle(trainer->fold_folder, &trainer->identity, &trainer->position));
+        return cmus_manifest_check(trainer->fold_folder);
     }
-    return CMUS_OK;
+    if (!checkpoint)
+        return CMUS_OK;
+    *state = CMUS_FOLD_RESUMED;
+    return cmus_checkpoint_settle(trainer->fold_folder, &trainer->identity, &trainer->position);
 }
 
 /* Temporary files that a killed run left. */

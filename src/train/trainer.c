@@ -33,9 +33,12 @@ static void announce(const cmus_trainer *trainer, cmus_fold_state state) {
               trainer->communicator->ranks == 1 ? "" : "s", omp_get_max_threads(),
               omp_get_max_threads() == 1 ? "" : "s", cmus_net_images_at_once(trainer->net), config->memory_gib);
     cmus_info("%s; %s kernels", cmus_blas_description(), cmus_kernels_description());
+    if (config->batch < trainer->communicator->ranks && trainer->communicator->rank == 0)
+        cmus_warn("batch %d on %d ranks: at least %d ranks have no case in any update", config->batch,
+                  trainer->communicator->ranks, trainer->communicator->ranks - config->batch);
     if (state == CMUS_FOLD_RESUMED)
-        cmus_info("resumed from %s/last after epoch %d, update %lld", trainer->fold_folder, trainer->position.epoch,
-                  (long long)trainer->position.step);
+        cmus_info("resumed from %s/last after epoch %d, update %lld%s", trainer->fold_folder, trainer->position.epoch,
+                  (long long)trainer->position.step, trainer->options->init ? "; --init is not used" : "");
     else if (state == CMUS_FOLD_BEGUN)
         cmus_info("%s has no checkpoint yet: begun again from the start", trainer->fold_folder);
     if (state != CMUS_FOLD_RESUMED && !trainer->options->init && is_full_swin(&config->net) &&
@@ -70,8 +73,12 @@ static cmus_status save(cmus_trainer *trainer) {
 }
 
 static cmus_status train(cmus_trainer *trainer) {
-    int64_t epochs_left = trainer->config->epochs - trainer->position.epoch;
-    cmus_progress_begin(&trainer->progress, "trained", "cases", epochs_left * trainer->training_count);
+    const cmus_config *config = trainer->config;
+    int64_t cases = (int64_t)(config->epochs - trainer->position.epoch) * trainer->training_count;
+    int64_t allowed = (config->max_updates - trainer->position.step) * config->batch;
+    if (config->max_updates && allowed < cases)
+        cases = allowed;
+    cmus_progress_begin(&trainer->progress, "trained", "cases", cases);
     while (!is_done(trainer)) {
         CMUS_TRY(cmus_trainer_epoch(trainer, trainer->position.epoch));
         trainer->position.epoch++;

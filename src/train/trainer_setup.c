@@ -90,7 +90,7 @@ cmus_status cmus_trainer_open(cmus_trainer *trainer) {
     cmus_config_hash(config, identity->config_hash);
     snprintf(identity->dataset_hash, sizeof identity->dataset_hash, "%s", cmus_dataset_hash(trainer->dataset));
     CMUS_TRY(cmus_net_create(&config->net, true, &trainer->net));
-    if (options->init && cmus_net_parameters(trainer->net))
+    if (options->init) /* checked here, read by rank 0 later */
         CMUS_TRY(cmus_weights_initialize(options->init, cmus_net_parameters(trainer->net), NULL, &(size_t){0}));
     return CMUS_OK;
 }

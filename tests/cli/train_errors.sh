@@ -67,6 +67,18 @@ truncate -s -1 run/fold-0/last/moments.safetensors
 train 2 tiny.yaml epochs=1 --data data --fold 0 --out run --resume --quiet 2> error && fail "a damaged checkpoint was used"
 grep -qF "run/fold-0/last/moments.safetensors: the content differs" error || { fail "message of a damaged checkpoint"; cat error; }
 
+# Weights that make the loss no number: the cases are named.
+python3 - run/fold-0/final/weights.safetensors << 'END'
+import sys
+content = bytearray(open(sys.argv[1], "rb").read())
+content[-4:] = b"\0\0\xc0\x7f"
+open("nan.safetensors", "wb").write(content)
+END
+train 2 tiny.yaml --data data --fold 0 --out not_a_number --init nan.safetensors --quiet 2> error &&
+    fail "a loss that is no number was not noticed"
+grep -q "update 1: the loss is not finite for the cases '.*/P" error && [ "$(grep -c . error)" = 1 ] ||
+    { fail "message of a loss that is no number"; cat error; }
+
 # No space left.
 mkdir full
 if mount -t tmpfs -o size=4m none full 2> /dev/null; then

@@ -111,6 +111,8 @@ static void faults_are_named(void) {
         {"lr: 100\n", NULL, "'100' is not a number from 1e-12 to 10"},
         {"batch: 4.0\n", NULL, "batch: '4.0' is not a whole number"},
         {"batch: 99999999999999999999\n", NULL, "is not a whole number from 1 to 65536"},
+        {"batch: 65537\n", NULL, "batch: '65537' is not a whole number from 1 to 65536"},
+        {"batch: 0\n", NULL, "batch: '0' is not a whole number from 1 to 65536"},
         {"batch: \"4\"\n", NULL, "\"4\" in quotes is not"},
         {"batch:\n", NULL, "batch: '' is not"},
         {"head_relu: yes\n", NULL, "'yes' is not true or false"},
