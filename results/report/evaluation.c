@@ -86,7 +86,7 @@ void report_evaluation_free(report_evaluation *evaluation) {
 }
 
 char *report_folds_text(const report_evaluation *evaluation) {
-    size_t expected = report_expected_folds(evaluation->run);
+    size_t expected = evaluation->run->expected;
     return evaluation->folds == expected ? cmus_format_string("%zu folds", expected)
                                          : cmus_format_string("%zu of %zu folds", evaluation->folds, expected);
 }

@@ -62,8 +62,9 @@ static void write_plot_command(report_plot *plot, const report_evaluation *evalu
                            begin, (int)curve, colour, title);
 }
 
-/* "FIRST:LAST" epoch of all folds, at least one wide. */
-static char *epoch_range(const report_evaluation *evaluation) {
+/* The axis from the first to the last epoch of all folds, at least one wide, without fractions. */
+static char *epoch_axis(const report_evaluation *evaluation) {
+    enum { MOST_TICS = 10 };
     long first = LONG_MAX, last = LONG_MIN;
     for (size_t i = 0; i < evaluation->folds; i++) {
         const report_training *training = &evaluation->used[i]->training;
@@ -75,22 +76,22 @@ static char *epoch_range(const report_evaluation *evaluation) {
     }
     if (first > last)
         first = last = 0;
-    return cmus_format_string("%ld:%s%ld", first, last == first ? "1+" : "", last);
+    last += last == first;
+    return cmus_format_string("set xrange [%ld:%ld]%s", first, last, last - first <= MOST_TICS ? "\nset xtics 1" : "");
 }
 
 cmus_status report_draw_curves(const report_evaluation *evaluation, report_curve training, report_curve held_out,
                                const char *label, const char *folder, const char *name) {
     report_plot plot;
-    CMUS_TRY(report_plot_begin(folder, name, 440, 320, &plot));
+    CMUS_TRY(report_plot_begin(folder, name, 440, 355, &plot));
     char *title = cmus_format_string("%s%s", label, evaluation->folds > 1 ? ": mean (thick) and every fold" : "");
     report_plot_title(&plot, evaluation, title);
     cmus_free(title);
-    char *epochs = epoch_range(evaluation);
+    char *epochs = epoch_axis(evaluation);
     cmus_file_writer_print(plot.script,
-                           "set xlabel 'Epoch'\nset ylabel '%s'\nset yrange [0:%s]\nset xrange [%s]\n"
-                           "set key %s Left reverse samplen 2\n",
-                           label, training == REPORT_TRAIN_ACCURACY ? "1.005" : "*", epochs,
-                           training == REPORT_TRAIN_ACCURACY ? "bottom right" : "top right");
+                           "set xlabel \"Epoch\\n \"\nset ylabel '%s'\nset yrange [0:%s]\n%s\n"
+                           "set key below center horizontal Left reverse samplen 2\n",
+                           label, training == REPORT_TRAIN_ACCURACY ? "1.005" : "*", epochs);
     cmus_free(epochs);
     size_t trained = write_curve(&plot, evaluation, training), evaluated = write_curve(&plot, evaluation, held_out);
     bool first = true;

@@ -8,7 +8,7 @@
 #include "report/report_text.h"
 
 enum { BAND_STEPS = 100 };
-enum { MOST_INSIDE = 8 }; /* classes whose key fits under the curves; of more, the folds would hide each other */
+enum { MOST_BELOW = 8 }; /* classes whose key fits below the axis; of more, the folds would hide each other */
 
 /* Rows "x y" as the data block $NAME_CLASS. */
 static void write_curve(report_plot *plot, const char *block, size_t class_index, const report_roc *roc) {
@@ -66,7 +66,7 @@ static class_curves write_class(report_plot *plot, const report_evaluation *eval
     class_curves curves = {.drawn = pooled.points > 0};
     write_curve(plot, "pooled", class_index, &pooled);
     report_roc_free(&pooled);
-    if (curves.drawn && evaluation->folds > 1 && evaluation->classes <= MOST_INSIDE)
+    if (curves.drawn && evaluation->folds > 1 && evaluation->classes <= MOST_BELOW)
         curves.has_folds = true;
     if (curves.has_folds)
         curves.has_band = write_folds(plot, evaluation, head, class_index);
@@ -112,18 +112,20 @@ static void write_plot_command(report_plot *plot, const report_evaluation *evalu
 
 cmus_status report_draw_roc(const report_evaluation *evaluation, report_head head, const char *folder,
                             const char *name) {
-    bool inside = evaluation->classes <= MOST_INSIDE;
+    bool below = evaluation->classes <= MOST_BELOW;
+    int height = below ? 415 + 16 * (int)evaluation->classes : 420;
     report_plot plot;
-    CMUS_TRY(report_plot_begin(folder, name, inside ? 440 : 680, 420, &plot));
-    char *title = cmus_format_string("ROC, %s", report_head_labels[head]);
+    CMUS_TRY(report_plot_begin(folder, name, below ? 440 : 680, height, &plot));
+    char *title = cmus_format_string("ROC, %s, AUC in %%%s", report_head_labels[head],
+                                     evaluation->folds > 1 ? ": mean ± SD" : "");
     report_plot_title(&plot, evaluation, title);
     cmus_free(title);
     cmus_file_writer_print(plot.script,
                            "set size square\nset xrange [0:1]\nset yrange [0:1.005]\n"
                            "set xtics 0.2\nset ytics 0.2\n"
-                           "set xlabel '1 − specificity'\nset ylabel 'Sensitivity'\n"
-                           "set key %s Left reverse samplen 2 title 'AUC in %%, %s'\n",
-                           inside ? "bottom right" : "outside right", evaluation->folds > 1 ? "mean ± SD" : "one fold");
+                           "set xlabel \"1 − specificity\\n \"\nset ylabel 'Sensitivity'\n"
+                           "set key %s Left reverse samplen 2\n",
+                           below ? "below center vertical maxcols 1" : "outside right");
     cmus_file_writer_print(plot.script, "$chance << END_OF_DATA\n0 0\n1 1\nEND_OF_DATA\n");
     class_curves *curves = cmus_allocate(evaluation->classes, sizeof *curves);
     for (size_t i = 0; i < evaluation->classes; i++)

@@ -25,17 +25,13 @@ char *report_accuracy_name(const char *prefix) {
 }
 
 void report_plot_title(report_plot *plot, const report_evaluation *evaluation, const char *title) {
+    char *folds = report_folds_text(evaluation);
+    char *marked = evaluation->partial ? cmus_format_string("%s, PARTIAL: %s", title, folds) : cmus_copy_string(title);
     cmus_file_writer_print(plot->script, "set title ");
-    report_plot_text(plot, title);
-    cmus_file_writer_print(plot->script, "\n");
-    if (!evaluation->partial)
-        return;
-    char *folds = report_folds_text(evaluation), *mark = cmus_format_string("PARTIAL: %s", folds);
-    cmus_file_writer_print(plot->script, "set label ");
-    report_plot_text(plot, mark);
-    cmus_file_writer_print(plot->script, " at screen 0.015,0.035 left textcolor rgb '#D55E00'\n");
+    report_plot_text(plot, marked);
+    cmus_file_writer_print(plot->script, " textcolor rgb '%s'\n", evaluation->partial ? "#D55E00" : "black");
+    cmus_free(marked);
     cmus_free(folds);
-    cmus_free(mark);
 }
 
 /* Adds a picture after it was drawn; takes over the name. */

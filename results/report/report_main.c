@@ -254,7 +254,7 @@ static void end_job(job *work, bool failed) {
         if (failed && work->made_out)
             rmdir(work->given->out); /* stays if it holds anything */
         if (failed)
-            cmus_fail(CMUS_ERROR_DATA, "%s", message);
+            cmus_fail(CMUS_ERROR_DATA, "%s", message); /* still the one to print */
         cmus_free(message);
     }
     report_pictures_free(&work->pictures);

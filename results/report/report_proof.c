@@ -91,11 +91,24 @@ static void compare_columns(report_run *run) {
     }
 }
 
-static size_t count_repeats(const report_run *run) {
-    long most = 0;
+static int by_value(const void *a, const void *b) {
+    long x = *(const long *)a, y = *(const long *)b;
+    return (x > y) - (x < y);
+}
+
+/* The different repeats that the usable folds belong to, rising; {0} if there is none. Free with cmus_free(). */
+static long *find_repeats(const report_run *run, size_t *count) {
+    long *repeats = cmus_allocate(run->count + 1, sizeof *repeats);
+    size_t all = 0;
     for (size_t i = 0; i < run->count; i++)
-        most = run->folds[i].repeat > most ? run->folds[i].repeat : most;
-    return (size_t)most + 1;
+        if (run->folds[i].usable)
+            repeats[all++] = run->folds[i].repeat;
+    qsort(repeats, all, sizeof *repeats, by_value);
+    *count = 1;
+    for (size_t i = 1; i < all; i++)
+        if (repeats[i] != repeats[*count - 1])
+            repeats[(*count)++] = repeats[i];
+    return repeats;
 }
 
 /* Folds of one repeat: what most run.json say that could be read; 0 if none could. */
@@ -113,36 +126,47 @@ static size_t folds_of_repeat(const report_run *run) {
     return best;
 }
 
-size_t report_expected_folds(const report_run *run) {
-    size_t folds = folds_of_repeat(run);
-    return folds ? folds * count_repeats(run) : run->count;
+/* Where a fold belongs among all folds of all repeats: one that could be read by what it says, another by its name. */
+static size_t place_of(const report_fold *fold, size_t folds, const long *repeats) {
+    if (!fold->usable)
+        return (size_t)fold->number;
+    size_t rank = 0;
+    while (repeats[rank] != fold->repeat)
+        rank++;
+    return rank * folds + (size_t)fold->fold;
 }
 
-/* Folds that could be read say where they belong; the others count by the number in their name. */
+static void name_missing(report_run *run, report_fold *const *place) {
+    size_t missing = 0;
+    for (size_t i = 0; i < run->expected; i++) {
+        missing += !place[i];
+        if (!place[i] && missing <= MOST_NAMED)
+            report_problem(run, NULL, "fold-%zu is missing: the run has %zu folds", i, run->expected);
+    }
+    if (missing > MOST_NAMED)
+        report_problem(run, NULL, "%zu more folds are missing", missing - MOST_NAMED);
+}
+
 static void find_missing(report_run *run) {
-    size_t folds = folds_of_repeat(run), expected = report_expected_folds(run);
-    report_fold **place = cmus_allocate(expected, sizeof *place);
+    size_t folds = folds_of_repeat(run), repeat_count;
+    long *repeats = find_repeats(run, &repeat_count);
+    run->expected = folds ? folds * repeat_count : run->count;
+    report_fold **place = cmus_allocate(run->expected, sizeof *place);
     for (size_t i = 0; i < run->count; i++) {
         report_fold *fold = &run->folds[i];
-        size_t at = fold->usable ? (size_t)fold->repeat * folds + (size_t)fold->fold : (size_t)fold->number;
+        size_t at = place_of(fold, folds, repeats);
         if (fold->usable && (size_t)fold->folds != folds)
             report_problem(run, fold, "run.json: is one of %ld folds, but most others of %zu", fold->folds, folds);
-        else if (at >= expected)
-            report_problem(run, fold, "the run has only %zu folds", expected);
+        else if (at >= run->expected)
+            report_problem(run, fold, "the run has only %zu folds", run->expected);
         else if (place[at])
             report_problem(run, fold, "the same fold as %s", place[at]->folder);
         else
             place[at] = fold;
     }
-    size_t missing = 0;
-    for (size_t i = 0; i < expected; i++) {
-        missing += !place[i];
-        if (!place[i] && missing <= MOST_NAMED)
-            report_problem(run, NULL, "fold-%zu is missing: the run has %zu folds", i, expected);
-    }
-    if (missing > MOST_NAMED)
-        report_problem(run, NULL, "%zu more folds are missing", missing - MOST_NAMED);
+    name_missing(run, place);
     cmus_free(place);
+    cmus_free(repeats);
 }
 
 /* An id of a case or patient with the place that it came from. */

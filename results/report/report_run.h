@@ -27,6 +27,7 @@ typedef struct report_run {
     char *path, *name;  /* name: last part of the path */
     report_fold *folds; /* [count] */
     size_t count;
+    size_t expected; /* folds that the run should have, of all repeats; as many as are there if no run.json tells */
     char **problems; /* [problem_count]: what keeps the run from being complete, folds named */
     size_t problem_count;
 } report_run;
@@ -48,8 +49,6 @@ void report_prove(report_run *run);
 size_t report_usable_folds(const report_run *run);
 /* A usable fold, from which classes and configuration are taken; NULL if there is none. */
 const report_fold *report_first_fold(const report_run *run);
-/* Folds that the run should have: folds x repeats, or as many as are there if no run.json tells. */
-size_t report_expected_folds(const report_run *run);
 /* Cases and different patients of the usable folds, each counted once, however often the folds are repeated. */
 size_t report_count_cases(const report_run *run);
 size_t report_count_patients(const report_run *run);

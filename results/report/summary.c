@@ -84,7 +84,7 @@ static json_t *run_object(const report_evaluation *evaluation) {
     json_object_set_new(object, "partial", json_boolean(evaluation->partial));
     json_object_set_new(object, "problems", problems);
     json_object_set_new(object, "dataset_hash", text(evaluation->used[0]->dataset_hash));
-    json_object_set_new(object, "folds_expected", count(report_expected_folds(run)));
+    json_object_set_new(object, "folds_expected", count(run->expected));
     json_object_set_new(object, "folds_used", count(evaluation->folds));
     json_object_set_new(object, "cases", count(evaluation->different_cases));
     json_object_set_new(object, "patients", count(evaluation->patients));

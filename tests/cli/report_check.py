@@ -138,7 +138,8 @@ def main():
             written = values[head, scope, "macro_auc"]
             expect(written == "undefined" if value is None else float(written) == value, f"summary.csv: {head} {scope}")
     check_files(out, len(result["heads"]))
-    print("\n".join(failures))
+    for text in failures:
+        print(text)
     sys.exit(bool(failures))
 
 
