@@ -181,6 +181,36 @@ static void threads_do_not_matter(void) {
     drop(&one);
 }
 
+/* Scores far beyond what exp can take, of either sign. */
+static void large_scores_stay_finite(void) {
+    attention a = make(&shapes[6]);
+    for (size_t i = 0; i < a.qkv.count; i++)
+        a.qkv.f[i] *= 1e3f;
+    forward(&a);
+    backward(&a);
+    int wrong = 0;
+    for (size_t i = 0; i < IMAGES * a.map; i++)
+        wrong += !isfinite(a.out[i]) || fabsf(a.out[i]) > 2.1e3f; /* a mean of values */
+    for (size_t i = 0; i < LISTED * 3 * a.map; i++)
+        wrong += !isfinite(a.d_qkv[i]);
+    CU_ASSERT_EQUAL(wrong, 0);
+    drop(&a);
+}
+
+/* A constant added to all scores changes nothing, also where exp of the score itself is 0 or infinite. */
+static void softmax_does_not_see_a_shift(void) {
+    for (float shift = -1000; shift <= 1000; shift += 2000) {
+        attention plain = make(&shapes[6]), shifted = make(&shapes[6]);
+        for (size_t i = 0; i < shifted.table.count; i++)
+            shifted.table.f[i] += shift;
+        forward(&plain);
+        forward(&shifted);
+        CU_ASSERT(twin_near("shifted scores", shifted.out, plain.out, IMAGES * plain.map, 1e-3));
+        drop(&plain);
+        drop(&shifted);
+    }
+}
+
 /* A NaN in q, k or v of token `bad` of the first image: out in its window (q: its row only), nowhere else. */
 static void check_nan(int part, int bad) {
     attention a = make(&(shape){14, 14, false, 1, 12});
@@ -253,6 +283,8 @@ int main(void) {
         {"gradients accumulate", gradients_accumulate},
         {"slots pick images", slots_pick_images},
         {"the number of threads does not matter", threads_do_not_matter},
+        {"large scores stay finite", large_scores_stay_finite},
+        {"softmax does not see a shift", softmax_does_not_see_a_shift},
         {"not a number comes out", not_a_number_comes_out},
     };
     return unit_family_main("math: window attention", tests, sizeof tests / sizeof tests[0]);
