@@ -19,6 +19,6 @@ target_include_directories(test_compare PRIVATE ${CMAKE_SOURCE_DIR}/tests/golden
 foreach(name test_math_vector test_math_layers test_math_window test_math_adam test_model_swin test_model_net)
   cmus_family_test(${name})
 endforeach()
-foreach(name test_model_smil test_model_cross_attention test_model_heads)
+foreach(name test_model_parameters test_model_smil test_model_cross_attention test_model_heads)
   cmus_unit_test(${name} unit_twins) # no kernels of their own: the BLAS and plain loops
 endforeach()
