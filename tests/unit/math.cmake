@@ -3,6 +3,7 @@ add_library(unit_twins STATIC twin_check.c twins_math.c twins_model.c)
 target_include_directories(unit_twins PUBLIC ${CMAKE_CURRENT_SOURCE_DIR} PRIVATE ${CMAKE_SOURCE_DIR}/tests/golden)
 target_link_libraries(unit_twins PUBLIC cmus_model OpenMP::OpenMP_C m)
 
+# Passive waiting: threads that spin between the many small loops starve each other where tests run side by side.
 function(cmus_family_test name)
   add_executable(${name} ${name}.c)
   target_link_libraries(${name} PRIVATE unit_twins PkgConfig::CUNIT)
@@ -21,4 +22,5 @@ foreach(name test_math_vector test_math_layers test_math_window test_math_adam t
 endforeach()
 foreach(name test_model_parameters test_model_smil test_model_cross_attention test_model_heads)
   cmus_unit_test(${name} unit_twins) # no kernels of their own: the BLAS and plain loops
+  set_tests_properties(unit/${name} PROPERTIES ENVIRONMENT OMP_WAIT_POLICY=passive)
 endforeach()
