@@ -7,6 +7,9 @@ fi
 # Ranks of one machine talk through shared memory. Single-copy transfers need a system call that containers forbid.
 export OMPI_MCA_btl_vader_single_copy_mechanism=${OMPI_MCA_btl_vader_single_copy_mechanism:-none}
 
+# Threads and ranks that share cores must not spin while they wait.
+export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
+
 # mpi_run RANKS COMMAND...: RANKS ranks on this machine with the cores divided between them.
 mpi_run() {
   local ranks=$1 cores

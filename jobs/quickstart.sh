@@ -6,7 +6,7 @@ set -euo pipefail
 top=$(cd "$(dirname "$0")/.." && pwd)
 out=${1:-$top/quickstart}
 build=${CMUS_BUILD:-$top/build}
-cases=${CMUS_QUICKSTART_CASES:-360}
+cases=${CMUS_QUICKSTART_CASES:-400}
 folds=5
 
 say() { printf '\n== %s\n' "$*"; }

@@ -16,6 +16,8 @@ esac
 "$top/jobs/install-packages.sh" build test || exit 1
 # shellcheck source=jobs/mpi-environment.sh
 . "$top/jobs/mpi-environment.sh"
+# Threads that wait for each other must not spin while tests share the cores.
+export OMP_WAIT_POLICY=passive
 build=${CMUS_TEST_BUILD:-$top/build-test}
 sanitized=${CMUS_TEST_BUILD_SANITIZED:-$top/build-sanitized}
 "$top/jobs/build.sh" "$build" -DCMUS_WARNINGS_AS_ERRORS=ON || exit 1

@@ -31,7 +31,7 @@ void cmus_add_column_sums(float *sums, const float *values, int rows, int column
 /* ARGUMENT if the BLAS that was loaded has a thread pool of its own (pthreads) beside OpenMP's: says what to install.
  */
 cmus_status cmus_blas_check(void);
-/* The BLAS, its kernel and its threads, for run.json: "OpenBLAS 0.3.21 ... SkylakeX, 2 threads". */
+/* The BLAS, its options and its kernel, for run.json: "OpenBLAS 0.3.21 ... USE_OPENMP ..., kernel SkylakeX". */
 const char *cmus_blas_description(void);
 /* Which of this project's own kernels was picked for the processor: "avx512", "avx2" or "generic". The environment
  * variable CMUS_KERNELS names another one that the processor can run. */

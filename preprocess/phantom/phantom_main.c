@@ -25,11 +25,11 @@ static const struct argp_option option_table[] = {
     {"bag", KEY_BAG, "MIN,MAX", 0, "TEM images of a case (2,5)", 0},
     {"patients-with-two-cases", KEY_TWO_CASES, "P", 0, "Share of patients with a case in two classes (0.03)", 0},
     {0, 0, 0, 0, "How hard the cases are:", 1},
-    {"im-faded", KEY_FADED, "P", 0, "Probability that a case's IM image has faded or is out of focus (0.25)", 1},
+    {"im-faded", KEY_FADED, "P", 0, "Probability that a case's IM image has faded or is out of focus (0.33)", 1},
     {"tem-partial", KEY_PARTIAL, "P", 0,
-     "Probability that all TEM images of a case show one compartment only, or are off target (0.25)", 1},
+     "Probability that all TEM images of a case show one compartment only, or are off target (0.3)", 1},
     {"off-target", KEY_OFF_TARGET, "P", 0,
-     "Probability that a TEM image shows no membrane, is blurred or hidden by a grid bar (0.25)", 1},
+     "Probability that a TEM image shows no membrane, is blurred or hidden by a grid bar (0.15)", 1},
     {"om-cue", KEY_CUE, "D", 0, "Shift of OM features between classes in standard deviations (0.8)", 1},
     {0}};
 

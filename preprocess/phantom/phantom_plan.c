@@ -6,9 +6,9 @@
 #include "phantom.h"
 
 /* The difficulty of the data set: how often an image can't tell the diagnosis. Command-line options override them. */
-static const double IM_FADED = 0.25;
-static const double TEM_PARTIAL = 0.25;
-static const double OFF_TARGET = 0.25;
+static const double IM_FADED = 0.33;
+static const double TEM_PARTIAL = 0.3;
+static const double OFF_TARGET = 0.15;
 static const double OM_CUE = 0.8;
 /* Of the partial TEM bags: only loops, only mesangium; the rest is blurred or off target throughout. */
 static const double PARTIAL_LOOP = 0.33, PARTIAL_MESANGIUM = 0.33;

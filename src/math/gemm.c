@@ -72,7 +72,6 @@ cmus_status cmus_blas_check(void) {
 
 const char *cmus_blas_description(void) {
     static char text[256];
-    snprintf(text, sizeof text, "%s, kernel %s, %d threads", openblas_get_config(), openblas_get_corename(),
-             openblas_get_num_threads());
+    snprintf(text, sizeof text, "%s, kernel %s", openblas_get_config(), openblas_get_corename());
     return text;
 }

@@ -100,7 +100,7 @@ static void pool_bags(group *g, cmus_case_result *results) {
         memset(bag, 0, g->map * sizeof *bag);
         for (int i = 0; i < images; i++, at++) {
             float weight = (float)list->weight[at];
-            for (size_t k = 0; weight != 0 && k < g->map; k++)
+            for (size_t k = 0; k < g->map; k++) /* 0 too: 0 * NaN must show, as it does in PyTorch */
                 bag[k] += weight * list->maps[at * g->map + k];
             if (results[c].tem_weight)
                 results[c].tem_weight[i] = weight;
