@@ -30,7 +30,7 @@ static const struct argp_option option_table[] = {
      "Probability that all TEM images of a case show one compartment only, or are off target (0.3)", 1},
     {"off-target", KEY_OFF_TARGET, "P", 0,
      "Probability that a TEM image shows no membrane, is blurred or hidden by a grid bar (0.15)", 1},
-    {"om-cue", KEY_CUE, "D", 0, "Shift of OM features between classes in standard deviations (0.8)", 1},
+    {"om-cue", KEY_CUE, "D", 0, "Shift of OM features between classes in standard deviations (2.0)", 1},
     {0}};
 
 static long parse_integer(struct argp_state *state, const char *name, const char *text, long low, long high) {

@@ -9,7 +9,7 @@
 static const double IM_FADED = 0.33;
 static const double TEM_PARTIAL = 0.3;
 static const double OFF_TARGET = 0.15;
-static const double OM_CUE = 0.8;
+static const double OM_CUE = 2.0;
 /* Of the partial TEM bags: only loops, only mesangium; the rest is blurred or off target throughout. */
 static const double PARTIAL_LOOP = 0.33, PARTIAL_MESANGIUM = 0.33;
 /* Of the IM images that show no place: faded; the rest is out of focus. */
