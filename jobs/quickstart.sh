@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # From nothing to a report: installs what is missing, builds, draws demo cases without patients, packs them, makes five
-# folds, trains each on two ranks, and prints the report. Takes about 12 minutes on two cores.
+# folds, trains each on two ranks, and prints the report. Takes about 11 minutes on two cores.
 #   ./jobs/quickstart.sh [OUTPUT_FOLDER]     (default: quickstart in the checkout; an earlier one is replaced)
 set -euo pipefail
 top=$(cd "$(dirname "$0")/.." && pwd)

@@ -6,8 +6,8 @@
 #include "phantom.h"
 
 /* The difficulty of the data set: how often an image can't tell the diagnosis. Command-line options override them. */
-static const double IM_FADED = 0.33;
-static const double TEM_PARTIAL = 0.3;
+static const double IM_FADED = 0.3;
+static const double TEM_PARTIAL = 0.35;
 static const double OFF_TARGET = 0.15;
 static const double OM_CUE = 2.0;
 /* Of the partial TEM bags: only loops, only mesangium; the rest is blurred or off target throughout. */
