@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "cmus/log.h"
+#include "revision.h"
 
 #ifndef CMUS_VERSION
 #error "CMakeLists.txt defines CMUS_VERSION"
