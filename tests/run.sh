@@ -48,10 +48,12 @@ run_ctest() {
 selection=(-LE full)
 [ $full = yes ] && selection=()
 run_ctest "$build" "${selection[@]}"
-# The sanitizers see the unit tests, the small golden files and the command lines; HDF5 and Open MPI keep memory until
-# the end of the process, so leaks are looked for in the unit tests only.
+# Leaks are looked for where no MPI runs: Open MPI keeps memory until the end of a process.
 export UBSAN_OPTIONS=print_stacktrace=1
-ASAN_OPTIONS=detect_leaks=0 run_ctest "$sanitized" -LE 'full|slow'
+no_mpi='^(unit|golden)/' mpi='unit/test_dist'
+ASAN_OPTIONS=detect_leaks=1 LSAN_OPTIONS=suppressions=$top/tests/leaks.txt:print_suppressions=0 \
+  run_ctest "$sanitized" -LE full -R "$no_mpi" -E "$mpi"
+ASAN_OPTIONS=detect_leaks=0 run_ctest "$sanitized" -LE full -R "$mpi|^cli/"
 
 [ "$skipped" -eq 0 ] || echo "$skipped skipped (the reason is in their output)"
 echo "$passed passed, $failed failed"

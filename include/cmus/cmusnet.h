@@ -18,6 +18,15 @@
 
 enum { CMUS_MAX_CLASSES = 32, CMUS_STAGES = 4 };
 
+/* What a configuration may ask for. */
+enum {
+    CMUS_MAX_EMBED_DIM = 1024,
+    CMUS_MAX_DEPTH = 128,
+    CMUS_MIN_IMAGE_SIZE = 32,
+    CMUS_MAX_IMAGE_SIZE = 1024,
+    CMUS_MAX_FUSION_HIDDEN = 65536
+};
+
 /* The order of the modalities in arrays, names and the concatenation before the fusion head. */
 typedef enum cmus_modality { CMUS_TEM, CMUS_OM, CMUS_IM, CMUS_MODALITIES } cmus_modality;
 /* "tem", "om", "im" */

@@ -1,6 +1,7 @@
 /* cmus-phantom: draws demo cases of glomerular disease from a seed. */
 #include <argp.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,20 +18,20 @@ typedef struct arguments {
 enum { KEY_CLASSES = 256, KEY_BAG, KEY_TWO_CASES, KEY_FADED, KEY_PARTIAL, KEY_OFF_TARGET, KEY_CUE };
 
 static const struct argp_option option_table[] = {
-    {"cases", 'n', "N", 0, "How many cases (300); the classes take turns", 0},
-    {"seed", 's', "S", 0, "The same seed draws the same files (1); a case does not depend on --cases", 0},
-    {"size", 'S', "PX", 0, "Side of the square images in pixels (224)", 0},
+    {"cases", 'n', "N", 0, "How many cases; the classes take turns", 0},
+    {"seed", 's', "S", 0, "The same seed draws the same files; a case does not depend on --cases", 0},
+    {"size", 'S', "PX", 0, "Side of the square images in pixels", 0},
     {"out", 'o', "DIR", 0, "The folder to make, in place of the argument DIR", 0},
-    {"classes", KEY_CLASSES, "LIST", 0, "Some of IgAN,MN,LN (all)", 0},
-    {"bag", KEY_BAG, "MIN,MAX", 0, "TEM images of a case (2,5)", 0},
-    {"patients-with-two-cases", KEY_TWO_CASES, "P", 0, "Share of patients with a case in two classes (0.03)", 0},
+    {"classes", KEY_CLASSES, "LIST", 0, "Some of IgAN,MN,LN", 0},
+    {"bag", KEY_BAG, "MIN,MAX", 0, "TEM images of a case", 0},
+    {"patients-with-two-cases", KEY_TWO_CASES, "P", 0, "Share of patients with a case in two classes", 0},
     {0, 0, 0, 0, "How hard the cases are:", 1},
-    {"im-faded", KEY_FADED, "P", 0, "Probability that a case's IM image has faded or is out of focus (0.3)", 1},
+    {"im-faded", KEY_FADED, "P", 0, "Probability that a case's IM image has faded or is out of focus", 1},
     {"tem-partial", KEY_PARTIAL, "P", 0,
-     "Probability that all TEM images of a case show one compartment only, or are off target (0.35)", 1},
+     "Probability that all TEM images of a case show one compartment only, or are off target", 1},
     {"off-target", KEY_OFF_TARGET, "P", 0,
-     "Probability that a TEM image shows no membrane, is blurred or hidden by a grid bar (0.15)", 1},
-    {"om-cue", KEY_CUE, "D", 0, "Shift of OM features between classes in standard deviations (2.0)", 1},
+     "Probability that a TEM image shows no membrane, is blurred or hidden by a grid bar", 1},
+    {"om-cue", KEY_CUE, "D", 0, "Shift of OM features between classes in standard deviations", 1},
     {0}};
 
 static long parse_integer(struct argp_state *state, const char *name, const char *text, long low, long high) {
@@ -95,6 +96,49 @@ static void take_folder(struct argp_state *state, arguments *given, const char *
     given->folder = folder;
 }
 
+/* The text of an option in --help, with its default behind it. argp frees what is new. */
+static char *help_with_default(int key, const char *text, void *input) {
+    (void)input;
+    phantom_options defaults = phantom_defaults();
+    char value[64];
+    switch (key) {
+    case 'n':
+        snprintf(value, sizeof value, "%d", defaults.cases);
+        break;
+    case 's':
+        snprintf(value, sizeof value, "%llu", (unsigned long long)defaults.seed);
+        break;
+    case 'S':
+        snprintf(value, sizeof value, "%d", defaults.size);
+        break;
+    case KEY_CLASSES:
+        snprintf(value, sizeof value, "all");
+        break;
+    case KEY_BAG:
+        snprintf(value, sizeof value, "%d,%d", defaults.bag_min, defaults.bag_max);
+        break;
+    case KEY_TWO_CASES:
+        snprintf(value, sizeof value, "%g", defaults.two_cases);
+        break;
+    case KEY_FADED:
+        snprintf(value, sizeof value, "%g", defaults.im_faded);
+        break;
+    case KEY_PARTIAL:
+        snprintf(value, sizeof value, "%g", defaults.tem_partial);
+        break;
+    case KEY_OFF_TARGET:
+        snprintf(value, sizeof value, "%g", defaults.off_target);
+        break;
+    case KEY_CUE:
+        snprintf(value, sizeof value, "%g", defaults.om_cue);
+        break;
+    default:
+        return (char *)text;
+    }
+    char *help = NULL;
+    return asprintf(&help, "%s (%s)", text, value) < 0 ? (char *)text : help; /* argp calls free(), not cmus_free() */
+}
+
 static error_t parse(int key, char *text, struct argp_state *state) {
     arguments *given = state->input;
     phantom_options *options = &given->options;
@@ -153,7 +197,7 @@ int main(int argc, char **argv) {
         "the deposits and truth.csv.\vThe diagnosis lies where the immune deposits lie: in the mesangium (IgAN), along "
         "the basement membrane (MN), or both (LN). No real patient is in these images.",
         NULL,
-        NULL,
+        help_with_default,
         NULL};
     cmus_program_begin("cmus-phantom");
     arguments given = {.options = phantom_defaults()};

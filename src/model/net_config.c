@@ -26,9 +26,9 @@ cmus_net_config cmus_net_config_published(void) {
 static cmus_status check_stages(const cmus_net_config *config) {
     for (int s = 0; s < CMUS_STAGES; s++) {
         int channels = config->embed_dim << s;
-        if (config->depths[s] < 1 || config->depths[s] > 128)
-            return cmus_fail(CMUS_ERROR_CONFIG, "depths: stage %d has %d blocks; use 1 to 128", s + 1,
-                             config->depths[s]);
+        if (config->depths[s] < 1 || config->depths[s] > CMUS_MAX_DEPTH)
+            return cmus_fail(CMUS_ERROR_CONFIG, "depths: stage %d has %d blocks; use 1 to %d", s + 1, config->depths[s],
+                             CMUS_MAX_DEPTH);
         if (config->heads[s] < 1 || channels % config->heads[s] != 0)
             return cmus_fail(CMUS_ERROR_CONFIG, "heads: stage %d has %d heads, which do not divide its %d channels",
                              s + 1, config->heads[s], channels);
@@ -37,11 +37,12 @@ static cmus_status check_stages(const cmus_net_config *config) {
 }
 
 cmus_status cmus_net_config_check(const cmus_net_config *config) {
-    if (config->embed_dim < 1 || config->embed_dim > 1024)
-        return cmus_fail(CMUS_ERROR_CONFIG, "embed_dim: %d; use 1 to 1024", config->embed_dim);
+    if (config->embed_dim < 1 || config->embed_dim > CMUS_MAX_EMBED_DIM)
+        return cmus_fail(CMUS_ERROR_CONFIG, "embed_dim: %d; use 1 to %d", config->embed_dim, CMUS_MAX_EMBED_DIM);
     CMUS_TRY(check_stages(config));
-    if (config->image_size < 32 || config->image_size > 1024)
-        return cmus_fail(CMUS_ERROR_CONFIG, "image_size: %d; use 32 to 1024", config->image_size);
+    if (config->image_size < CMUS_MIN_IMAGE_SIZE || config->image_size > CMUS_MAX_IMAGE_SIZE)
+        return cmus_fail(CMUS_ERROR_CONFIG, "image_size: %d; use %d to %d", config->image_size, CMUS_MIN_IMAGE_SIZE,
+                         CMUS_MAX_IMAGE_SIZE);
     if (config->classes < 2 || config->classes > CMUS_MAX_CLASSES)
         return cmus_fail(CMUS_ERROR_CONFIG, "classes: there are %d; use 2 to %d", config->classes, CMUS_MAX_CLASSES);
     if (!(config->drop_path >= 0 && config->drop_path < 1))
@@ -54,8 +55,9 @@ cmus_status cmus_net_config_check(const cmus_net_config *config) {
     if (config->attention_heads < 1 || channels % config->attention_heads != 0)
         return cmus_fail(CMUS_ERROR_CONFIG, "attention_heads: %d do not divide the %d channels",
                          config->attention_heads, channels);
-    if (config->fusion_hidden < 1 || config->fusion_hidden > 65536)
-        return cmus_fail(CMUS_ERROR_CONFIG, "fusion_hidden: %d; use 1 to 65536", config->fusion_hidden);
+    if (config->fusion_hidden < 1 || config->fusion_hidden > CMUS_MAX_FUSION_HIDDEN)
+        return cmus_fail(CMUS_ERROR_CONFIG, "fusion_hidden: %d; use 1 to %d", config->fusion_hidden,
+                         CMUS_MAX_FUSION_HIDDEN);
     for (int h = 0; h < CMUS_HEADS; h++)
         if (!(config->loss_weight[h] >= 0 && config->loss_weight[h] <= 1e6))
             return cmus_fail(CMUS_ERROR_CONFIG, "loss_weight_%s: %g; use 0 or more", cmus_head_names[h],

@@ -9,7 +9,6 @@
 #include "cmus/random.h"
 
 enum { PRESET_LIMIT = 1 << 20 };
-static const hsize_t VALUES_LIMIT = (hsize_t)1 << 30;
 
 static cmus_status read_attribute(hid_t file, const char *path, char **text) {
     *text = NULL;
@@ -101,9 +100,8 @@ cmus_status golden_open(const char *path, hid_t *file, golden_preset *preset) {
     return status;
 }
 
-cmus_status golden_read(hid_t file, const char *name, double **values, size_t *count) {
+cmus_status golden_read(hid_t file, const char *name, size_t count, double **values) {
     *values = NULL;
-    *count = 0;
     hid_t set = H5Dopen2(file, name, H5P_DEFAULT);
     if (set < 0)
         return cmus_fail(CMUS_ERROR_NOT_FOUND, "the dataset %s is missing", name);
@@ -111,11 +109,11 @@ cmus_status golden_read(hid_t file, const char *name, double **values, size_t *c
     hssize_t size = H5Sget_simple_extent_npoints(space);
     H5Sclose(space);
     cmus_status status = CMUS_OK;
-    if (size < 1 || (hsize_t)size > VALUES_LIMIT) {
-        status = cmus_fail(CMUS_ERROR_LIMIT, "the dataset %s has %lld elements", name, (long long)size);
+    if (size < 0 || (size_t)size != count) {
+        status =
+            cmus_fail(CMUS_ERROR_FORMAT, "the dataset %s has %lld elements, not %zu", name, (long long)size, count);
     } else {
-        *values = cmus_allocate_raw((size_t)size, sizeof **values);
-        *count = (size_t)size;
+        *values = cmus_allocate_raw(count, sizeof **values);
         if (H5Dread(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, *values) < 0) {
             cmus_free(*values);
             *values = NULL;

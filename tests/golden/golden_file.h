@@ -21,8 +21,9 @@ typedef struct golden_preset {
 /* Opens the file and reads its attribute `preset`. The caller closes *file by H5Fclose. */
 cmus_status golden_open(const char *path, hid_t *file, golden_preset *preset);
 
-/* Reads a dataset of any number type and shape as doubles; *count elements, free with cmus_free(). NOT_FOUND. */
-cmus_status golden_read(hid_t file, const char *name, double **values, size_t *count);
+/* Reads a dataset of any number type and shape, which must have `count` elements, as doubles; free with cmus_free().
+ * NOT_FOUND, FORMAT. */
+cmus_status golden_read(hid_t file, const char *name, size_t count, double **values);
 
 /* Fills weights by the generator. */
 void golden_parameters(const cmus_parameters *parameters, uint64_t seed, float *weights);
