@@ -2,11 +2,11 @@
 # The full network (265 M parameters, 224 px, up to 10 TEM images) on real cases, two ranks: 20 updates on one fixed batch
 # of four cases, all random choices off, halve the loss, and no rank needs more than 10 GiB. Needs 20 GiB and some minutes.
 source "$(dirname "$0")/train_common.sh"
-real=$(cd "$OLDPWD" && cd "$(dirname "$0")/../.." && pwd)/../shared/data/real_cases
+real=$here/../../../shared/data/real_cases
 [ -d "$real" ] || { echo "skipped: the real cases are not there"; exit 77; }
 memory=$(awk '/MemAvailable/ { print int($2 / 1048576) }' /proc/meminfo)
 [ "$memory" -ge 20 ] || { echo "skipped: needs 20 GiB of free memory, there are $memory"; exit 77; }
-configuration=$(cd "$OLDPWD" && cd "$(dirname "$0")/../.." && pwd)/configs/cmusnet.yaml
+configuration=$here/../../configs/cmusnet.yaml
 
 # Four training and four held-out cases of different patients: the batch of four is the whole training set.
 for case in GS/SAS-21915-001 GS/SESCAM-3-0 GS/VUHSK-1352 GS/SESCAM-9-0 nonGS/SAS-21942-001 nonGS/SESCAM-4-0 \

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Real cases in six encodings, from the tree to a report: five folds of a small configuration on two ranks.
 source "$(dirname "$0")/train_common.sh"
-real=$(cd "$OLDPWD" && cd "$(dirname "$0")/../.." && pwd)/../shared/data/real_cases
+real=$here/../../../shared/data/real_cases
 [ -d "$real" ] || { echo "skipped: the real cases are not there"; exit 77; }
 "$bin/cmus-pack" "$real" --out data --size 64 > log 2>&1 && "$bin/cmus-split" data --folds 5 --seed 1 >> log 2>&1 ||
     { cat log; fail "packing"; finish; }

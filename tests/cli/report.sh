@@ -1,24 +1,9 @@
 #!/bin/bash
 # cmus-report on good folds: numbers against an independent count, the page and its pictures, several runs, odd names.
-set -u
-here=$(cd "$(dirname "$0")" && pwd)
-report=$1/bin/cmus-report
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-failed=0
-fail() {
-    echo "FAILED: $*"
-    failed=1
-}
+. "$(dirname "$0")/common.sh"
+report=$bin/cmus-report work=$scratch
 folds() {
     python3 "$here/report_folds.py" "$@" || fail "report_folds.py $*"
-}
-contains() { # FILE TEXT...
-    local file=$1 text
-    shift
-    for text in "$@"; do
-        grep -qF -- "$text" "$file" || fail "'$text' is not in $file: $(head -c 600 "$file")"
-    done
 }
 lacks() { # FILE TEXT
     ! grep -qF -- "$2" "$1" || fail "'$2' is in $1"
@@ -32,7 +17,6 @@ makes() { # OUT ARGUMENTS...
 check() { # RUN OUT
     python3 "$here/report_check.py" "$1" "$2" || fail "report_check.py on $2"
 }
-cd "$work" || exit 1
 
 # Five folds, three classes, four heads; a second time the same bytes, over the first.
 folds run
@@ -91,5 +75,4 @@ names = [run["name"] for run in json.load(open(sys.argv[1], encoding="utf-8"))["
 sys.exit(len(set(names)) != 3 or names[1] != "other" or names[2] != "run")
 PYTHON
 
-[ $failed = 0 ] && echo passed
-exit $failed
+finish

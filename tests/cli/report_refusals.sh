@@ -1,46 +1,30 @@
 #!/bin/bash
 # cmus-report on bad folds: exit code, a message that names place and reason, nothing written; --partial on what is left.
-set -u
-here=$(cd "$(dirname "$0")" && pwd)
-report=$1/bin/cmus-report
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-failed=0
-fail() {
-    echo "FAILED: $*"
-    failed=1
-}
-cd "$work" || exit 1
+. "$(dirname "$0")/common.sh"
+report=$bin/cmus-report work=$scratch
 python3 "$here/report_folds.py" good --folds 3 --cases 12 || exit 1
 
-contains() { # FILE TEXT...
-    local file=$1 text
-    shift
-    for text in "$@"; do
-        grep -qF -- "$text" "$file" || fail "$name: '$text' is not in: $(head -c 1000 "$file")"
-    done
-}
 refused() { # CODE ARGUMENTS...: exit code, and no trace in the folder `out`
     local code=$1 got
     shift
     PATH=${path:-$PATH} "$report" "$@" >stdout 2>stderr
     got=$?
-    [ $got = "$code" ] || fail "$name: exit code $got, not $code: $(cat stderr)"
-    [ ! -e out ] || fail "$name: something was written: $(ls -A out)"
+    [ $got = "$code" ] || fail "exit code $got, not $code: $(cat stderr)"
+    [ ! -e out ] || fail "something was written: $(ls -A out)"
     rm -rf out
 }
 # Spoils a copy of the good run by a command in it; the messages must hold the texts.
 bad() { # NAME COMMAND TEXT...
     name=$1
     rm -rf bad && cp -r good bad
-    (cd bad && eval "$2") || fail "$name: the command failed"
+    (cd bad && eval "$2") || fail "the command failed"
     refused 1 bad --out out
     contains stderr "no report was made" "${@:3}"
 }
 # The same, and what --partial makes of it: with 2 folds of 3, marked.
 bad_fold() {
     bad "$@"
-    "$report" bad --out out --partial >stdout 2>stderr || fail "$name: --partial fails: $(cat stderr)"
+    "$report" bad --out out --partial >stdout 2>stderr || fail "--partial fails: $(cat stderr)"
     contains stdout "PARTIAL, 2 of 3 folds"
     contains stderr "warning" "${@:3}"
     contains out/report.html "PARTIAL REPORT"
@@ -131,12 +115,12 @@ contains stderr "gnuplot lacks the terminals svg and pngcairo" "no such terminal
 name="out is a file"
 echo kept >file
 refused 1 good --out file
-[ "$(cat file)" = kept ] || fail "$name: it was changed"
+[ "$(cat file)" = kept ] || fail "it was changed"
 name="old report stays"
 "$report" good --out old >stdout 2>stderr && find old -type f | sort | xargs sha256sum >before
 rm good/fold-1/predictions.csv
 refused 1 good --out old
-find old -type f | sort | xargs sha256sum | cmp - before || fail "$name: it was changed"
+find old -type f | sort | xargs sha256sum | cmp - before || fail "it was changed"
 name="no RUN"
 refused 2 --out out
 name="no --out"
@@ -144,5 +128,4 @@ refused 2 good
 name="unknown option"
 refused 2 good --out out --nonsense
 
-[ $failed = 0 ] && echo passed
-exit $failed
+finish

@@ -1,24 +1,8 @@
 # Sourced by the tests of cmus-train: a scratch folder with a small data set, and how to run and check.
-set -u
-bin=$(cd "$1/bin" && pwd)
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-cd "$scratch" || exit 1
-failures=0
-if [ "$(id -u)" = 0 ]; then
-    export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
-fi
-
-fail() {
-    echo "FAILED: $*"
-    failures=$((failures + 1))
-}
-
-finish() {
-    [ "$failures" = 0 ] || echo "$failures checks failed"
-    [ "$failures" = 0 ]
-    exit
-}
+# shellcheck source=tests/cli/common.sh
+. "$(dirname "$0")/common.sh"
+# shellcheck source=jobs/mpi-environment.sh
+. "$here/../../jobs/mpi-environment.sh"
 
 make_data() { # CASES
     "$bin/cmus-phantom" --cases "$1" --size 64 --seed 3 phantom > log 2>&1 &&
