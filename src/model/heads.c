@@ -68,7 +68,7 @@ void cmus_heads_forward(const cmus_heads *heads, const float *weights, const flo
 static double softmax(const float *logits, int classes, double *probability) {
     double highest = logits[0], sum = 0;
     for (int c = 1; c < classes; c++)
-        highest = fmax(highest, (double)logits[c]);
+        highest = logits[c] > highest ? logits[c] : highest;
     for (int c = 0; c < classes; c++)
         sum += probability[c] = exp((double)logits[c] - highest);
     for (int c = 0; c < classes; c++)
