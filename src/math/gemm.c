@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cmus/memory.h"
+#include "cmus/profile.h"
 
 enum { ROW_SHARES = 16 }; /* fixed, so that sums do not depend on the number of threads */
 
@@ -13,17 +14,30 @@ void cmus_gemm(bool transpose_a, bool transpose_b, int m, int n, int k, float al
                const float *b, int ldb, float beta, float *c, int ldc) {
     if (m == 0 || n == 0)
         return;
+    double began = cmus_profile_begin();
     cblas_sgemm(CblasRowMajor, transpose_a ? CblasTrans : CblasNoTrans, transpose_b ? CblasTrans : CblasNoTrans, m, n,
                 k, alpha, a, lda, b, ldb, beta, c, ldc);
+    cmus_profile_product(&(cmus_product_shape){.transpose_left = transpose_a,
+                                               .transpose_right = transpose_b,
+                                               .m = m,
+                                               .n = n,
+                                               .k = k,
+                                               .ld_left = lda,
+                                               .ld_right = ldb,
+                                               .ld_out = ldc,
+                                               .accumulate = beta != 0});
+    cmus_profile_end("product", began);
 }
 
 void cmus_linear_forward(float *out, const float *in, const float *weight, const float *bias, int rows, int inputs,
                          int outputs) {
     if (bias) {
+        double began = cmus_profile_begin();
         /* the bias goes in first: the product then adds to it, which saves reading the output once more */
 #pragma omp parallel for schedule(static)
         for (int r = 0; r < rows; r++)
             memcpy(out + (size_t)r * (size_t)outputs, bias, (size_t)outputs * sizeof *bias);
+        cmus_profile_end("bias", began);
     }
     cmus_gemm(false, true, rows, outputs, inputs, 1, in, inputs, weight, inputs, bias ? 1 : 0, out, outputs);
 }
@@ -40,6 +54,7 @@ void cmus_linear_backward(float *d_in, float *d_weight, float *d_bias, const flo
 }
 
 void cmus_add_column_sums(float *sums, const float *values, int rows, int columns) {
+    double began = cmus_profile_begin();
     int shares = rows < ROW_SHARES ? rows : ROW_SHARES;
     size_t width = (size_t)columns;
     float *partial = cmus_allocate((size_t)shares * width, sizeof *partial);
@@ -57,6 +72,7 @@ void cmus_add_column_sums(float *sums, const float *values, int rows, int column
         for (size_t c = 0; c < width; c++)
             sums[c] += partial[(size_t)s * width + c];
     cmus_free(partial);
+    cmus_profile_end("bias gradient", began);
 }
 
 cmus_status cmus_blas_check(void) {

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "cmus/memory.h"
+#include "cmus/profile.h"
 #include "cmus/smil.h"
 #include "net_internal.h"
 
@@ -221,9 +222,11 @@ static void encode_backward(group *g, cmus_modality modality) {
     for (int begin = 0; begin < list->count; begin += net->images_at_once) {
         int images = list->count - begin < net->images_at_once ? list->count - begin : net->images_at_once;
         cmus_arena_reset(&net->tapes);
+        bool before = cmus_profile_recomputing(true);
         cmus_swin_tape *tape =
             cmus_swin_forward(net->encoders[modality], net->weights, list->pixels + begin, list->depth + begin, images,
                               true, &net->tapes, &net->scratch, list->maps + (size_t)begin * g->map);
+        cmus_profile_recomputing(before);
         encode_backward_part(g, modality, tape, begin, images);
     }
 }
@@ -244,6 +247,7 @@ static void free_group(group *g) {
 
 void cmus_net_run_group(cmus_net *net, const cmus_case *cases, int count, double scale, bool backward,
                         cmus_case_result *results) {
+    double began = cmus_profile_begin();
     const cmus_swin *swin = net->encoders[0];
     group g = {.net = net,
                .cases = cases,
@@ -264,10 +268,13 @@ void cmus_net_run_group(cmus_net *net, const cmus_case *cases, int count, double
         encode(&g, (cmus_modality)m, keep);
     pool_bags(&g, results);
     fuse(&g, backward, results);
+    cmus_profile_end("forward", began);
     if (backward) {
+        began = cmus_profile_begin();
         fuse_backward(&g, scale);
         for (int m = 0; m < CMUS_MODALITIES; m++)
             encode_backward(&g, (cmus_modality)m);
+        cmus_profile_end("backward", began);
     }
     free_group(&g);
 }
