@@ -117,9 +117,10 @@ static void reduce_heads(const float *d_bias, const float *d_padded, int count, 
     }
 }
 
-void cmus_window_attention_backward(float *d_qkv, float *d_qkv_bias, float *d_bias_table, const float *d_out,
-                                    const float *qkv, const float *qkv_bias, const float *bias_table,
-                                    const cmus_windows *windows, const int *slots, int count, int channels, int heads) {
+void cmus_window_attention_backward(float *d_qkv, float *d_qkv_bias, float *d_bias_table, float *mixed,
+                                    const float *d_out, const float *qkv, const float *qkv_bias,
+                                    const float *bias_table, const cmus_windows *windows, const int *slots, int count,
+                                    int channels, int heads) {
     double began = cmus_profile_begin();
     const cmus_kernels *kernels = cmus_kernels_pick();
     int head_channels = channels / heads;
@@ -139,6 +140,7 @@ void cmus_window_attention_backward(float *d_qkv, float *d_qkv_bias, float *d_bi
                                .windows = windows,
                                .channels = channels,
                                .head_channels = head_channels,
+                               .out = mixed ? mixed + image * tokens * width + offset : NULL,
                                .d_out = d_out + image * tokens * width + offset,
                                .d_qkv = d_qkv + image * tokens * 3 * width + offset,
                                .d_padded = d_padded + (size_t)unit * 3 * (size_t)head_channels,

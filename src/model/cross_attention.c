@@ -6,6 +6,7 @@
 
 #include "cmus/gemm.h"
 #include "cmus/memory.h"
+#include "cmus/product.h"
 #include "cmus/profile.h"
 
 static size_t add_linear(cmus_parameters *parameters, const char *prefix, const char *name, int channels) {

@@ -3,8 +3,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "cmus/gemm.h"
 #include "cmus/memory.h"
+#include "cmus/product.h"
 #include "cmus/profile.h"
 
 const char *const cmus_modality_names[CMUS_MODALITIES] = {"tem", "om", "im"};

@@ -52,4 +52,12 @@ static inline float vector_erf(float x) {
     return x < 0 ? -result : result;
 }
 
+static inline float gelu_value(float x) {
+    return 0.5f * x * (1.0f + vector_erf(x * 0.70710678118654752f));
+}
+
+static inline float gelu_slope(float x) {
+    return 0.5f * (1.0f + vector_erf(x * 0.70710678118654752f)) + x * 0.39894228040143268f * vector_exp(-0.5f * x * x);
+}
+
 #endif

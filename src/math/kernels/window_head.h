@@ -8,16 +8,14 @@
 #include <math.h>
 
 #include "kernels.h"
+#include "lanes.h"
 #include "vector_math.h"
 
 #if defined(__AVX512F__)
-enum { LANES = 16, COLUMN_VECTORS = 2 };
-#elif defined(__AVX2__)
-enum { LANES = 8, COLUMN_VECTORS = 1 };
+enum { COLUMN_VECTORS = 2 };
 #else
-enum { LANES = 4, COLUMN_VECTORS = 1 };
+enum { COLUMN_VECTORS = 1 };
 #endif
-typedef float lanes __attribute__((vector_size(LANES * sizeof(float))));
 enum { TOKENS = CMUS_WINDOW_TOKENS, STRIDE = CMUS_SCORE_STRIDE, ROW_BLOCK = 7 };
 
 /* c [49, n] = a b. a: element (row, k) at a[row * a_row + k * a_step]; b [k, n] and c with n floats a row, 64-byte
@@ -176,6 +174,13 @@ static void head_backward(const cmus_head_task *task) {
         transpose_rows(key, padded, channels, transposed);
         product(channels, STRIDE, query, padded, 1, transposed, scores);
         softmax_rows(task, w, scale, scores);
+        if (task->out) {
+            product(TOKENS, padded, scores, STRIDE, 1, value, rows);
+            for (int i = 0; i < TOKENS; i++)
+                if (token[i] >= 0)
+                    for (int c = 0; c < channels; c++)
+                        task->out[(size_t)token[i] * (size_t)task->channels + (size_t)c] = rows[i * padded + c];
+        }
         product(TOKENS, padded, scores, 1, STRIDE, d_mixed, rows); /* dv = p' d_mixed */
         scatter_rows(task, token, 2, padded, 1.0f, rows);
         transpose_rows(value, padded, channels, transposed);
