@@ -154,8 +154,9 @@ static cmus_status run_own(bench *b, int step, double *loss) {
 static cmus_status update(bench *b, int step, double *loss) {
     size_t size = cmus_net_parameters(b->net)->size;
     float *gradient = cmus_net_gradient(b->net);
-    double began = cmus_profile_begin();
+    double began = cmus_profile_begin(), part = cmus_profile_begin();
     memset(gradient, 0, size * sizeof *gradient);
+    cmus_profile_end("gradient to zero", part);
     cmus_profile_end(bench_phase_names[BENCH_UPDATE], began);
     cmus_status status = run_own(b, step, loss);
     began = cmus_profile_begin();
@@ -164,7 +165,9 @@ static cmus_status update(bench *b, int step, double *loss) {
     cmus_profile_end(bench_phase_names[BENCH_REDUCTION], began);
     CMUS_TRY(status);
     began = cmus_profile_begin();
+    part = cmus_profile_begin();
     cmus_norm(gradient, size); /* the trainer looks at it before each update */
+    cmus_profile_end("gradient norm", part);
     cmus_adam adam = cmus_adam_published();
     adam.lr = b->config.lr;
     adam.weight_decay = b->config.weight_decay;
