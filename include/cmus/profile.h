@@ -21,6 +21,10 @@ typedef struct cmus_product_shape {
     bool accumulate;
 } cmus_product_shape;
 
+bool cmus_product_same(const cmus_product_shape *a, const cmus_product_shape *b);
+/* 2 m n k */
+double cmus_product_flops(const cmus_product_shape *shape);
+
 typedef struct cmus_profile_operation {
     const char *name;
     int64_t calls;

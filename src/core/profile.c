@@ -96,7 +96,7 @@ static size_t hash_shape(const cmus_product_shape *shape) {
     return (size_t)hash;
 }
 
-static bool same_shape(const cmus_product_shape *a, const cmus_product_shape *b) {
+bool cmus_product_same(const cmus_product_shape *a, const cmus_product_shape *b) {
     return a->m == b->m && a->n == b->n && a->k == b->k && a->ld_left == b->ld_left && a->ld_right == b->ld_right &&
            a->ld_out == b->ld_out && a->transpose_left == b->transpose_left &&
            a->transpose_right == b->transpose_right && a->accumulate == b->accumulate;
@@ -105,7 +105,7 @@ static bool same_shape(const cmus_product_shape *a, const cmus_product_shape *b)
 /* The slot of the shape, or the free one where it belongs. */
 static int64_t *find_slot(const cmus_product_shape *shape) {
     size_t at = hash_shape(shape) & (state.slot_count - 1);
-    while (state.slots[at] && !same_shape(&state.products[state.slots[at] - 1].shape, shape))
+    while (state.slots[at] && !cmus_product_same(&state.products[state.slots[at] - 1].shape, shape))
         at = (at + 1) & (state.slot_count - 1);
     return &state.slots[at];
 }
@@ -132,7 +132,7 @@ static int64_t find_product(const cmus_product_shape *shape) {
     return *slot - 1;
 }
 
-static double product_flops(const cmus_product_shape *shape) {
+double cmus_product_flops(const cmus_product_shape *shape) {
     return 2.0 * shape->m * shape->n * shape->k;
 }
 
@@ -140,7 +140,7 @@ void cmus_profile_product(const cmus_product_shape *shape) {
     if (!enabled)
         return;
     int64_t row = find_product(shape);
-    double flops = product_flops(shape), needed = state.recomputing ? 0 : flops;
+    double flops = cmus_product_flops(shape), needed = state.recomputing ? 0 : flops;
     if (state.recomputing)
         state.products[row].recomputed++;
     else
@@ -196,8 +196,8 @@ static int by_own_seconds(const void *a, const void *b) {
 
 static int by_flops(const void *a, const void *b) {
     const cmus_profile_product_row *left = a, *right = b;
-    return larger_first(product_flops(&left->shape) * (double)left->count,
-                        product_flops(&right->shape) * (double)right->count);
+    return larger_first(cmus_product_flops(&left->shape) * (double)left->count,
+                        cmus_product_flops(&right->shape) * (double)right->count);
 }
 
 cmus_profile_operation *cmus_profile_operations(size_t *count) {
