@@ -85,9 +85,9 @@ static void attention_backward(backward_state *state, const swin_stage *stage, c
     cmus_gather(mixed, tape->mixed, &kept, channels);
     cmus_linear_backward(d_mixed, gradient + block->proj_weight, gradient + block->proj_bias, state->branch, mixed,
                          weights + block->proj_weight, rows, channels, channels);
-    cmus_window_attention_backward(d_qkv, gradient + block->qkv_bias, gradient + block->bias_table, d_mixed, tape->qkv,
-                                   weights + block->qkv_bias, weights + block->bias_table, windows, state->slots, count,
-                                   channels, stage->heads);
+    cmus_window_attention_backward(d_qkv, gradient + block->qkv_bias, gradient + block->bias_table, NULL, d_mixed,
+                                   tape->qkv, weights + block->qkv_bias, weights + block->bias_table, windows,
+                                   state->slots, count, channels, stage->heads);
     cmus_layernorm_forward(state->normal, tape->in, weights + block->norm1_weight, weights + block->norm1_bias, &full,
                            channels);
     cmus_linear_backward(state->branch, gradient + block->qkv_weight, gradient + block->qkv_bias, d_qkv, state->normal,

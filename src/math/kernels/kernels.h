@@ -12,20 +12,27 @@
 #include "cmus/adam.h"
 #include "cmus/window_attention.h"
 
-enum { CMUS_SCORE_STRIDE = 64 }; /* 49 scores of a row, padded */
+/* Of the scores of one window, [key][query]. A bias keeps 48 queries a row, and behind all rows the last query's keys,
+ * padded. */
+enum {
+    CMUS_SCORE_STRIDE = 49,
+    CMUS_SCORE_SIZE = (49 * CMUS_SCORE_STRIDE + 15) / 16 * 16,
+    CMUS_ODD_SIZE = 64,
+    CMUS_BIAS_SIZE = 49 * 48 + CMUS_ODD_SIZE
+};
 
 /* One head of one image: all its windows. */
 typedef struct cmus_head_task {
     const float *qkv;      /* the image's rows, offset to the head's q */
     const float *qkv_bias; /* offset to the head's q */
-    const float *bias;     /* [49][CMUS_SCORE_STRIDE] of the head; padding columns hold -infinity */
+    const float *bias;     /* [CMUS_BIAS_SIZE] of the head, times log2(e); the padding holds -infinity */
     const cmus_windows *windows;
     int channels, head_channels;
-    float *out;         /* forward: the image's rows, offset to the head's channels */
+    float *out;         /* the image's rows, offset to the head's channels; backward: may be NULL */
     const float *d_out; /* backward: the same for the gradient */
     float *d_qkv;       /* the image's rows, offset to the head's q */
     float *d_padded;    /* [3][head_channels], += */
-    float *d_bias;      /* [49][CMUS_SCORE_STRIDE], += */
+    float *d_bias;      /* [CMUS_BIAS_SIZE], += */
     float *scratch;     /* cmus_head_scratch(head_channels) floats, 64-byte aligned */
 } cmus_head_task;
 
@@ -36,7 +43,7 @@ static inline int cmus_padded_channels(int head_channels) {
 
 static inline size_t cmus_head_scratch(int head_channels) {
     size_t padded = (size_t)cmus_padded_channels(head_channels);
-    return 8 * CMUS_SCORE_STRIDE * padded + 4 * CMUS_SCORE_STRIDE * CMUS_SCORE_STRIDE;
+    return 6 * 49 * padded + 2 * (size_t)CMUS_SCORE_SIZE + 3 * CMUS_ODD_SIZE;
 }
 
 typedef struct cmus_kernels {

@@ -54,19 +54,17 @@ static void layernorm_backward(float *restrict d_in, float *restrict d_gamma, fl
 }
 
 static void gelu_forward(float *restrict out, const float *restrict in, size_t count) {
-    const float root_half = 0.70710678118654752f;
 #pragma omp simd
     for (size_t i = 0; i < count; i++)
-        out[i] = 0.5f * in[i] * (1.0f + vector_erf(in[i] * root_half));
+        out[i] = gelu_value(in[i]);
 }
 
 static void gelu_backward(float *restrict out, float *restrict gradient, const float *restrict in, size_t count) {
-    const float root_half = 0.70710678118654752f, density = 0.39894228040143268f; /* 1 / sqrt(2 pi) */
 #pragma omp simd
     for (size_t i = 0; i < count; i++) {
-        float x = in[i], cumulative = 0.5f * (1.0f + vector_erf(x * root_half));
-        out[i] = x * cumulative;
-        gradient[i] *= cumulative + x * density * vector_exp(-0.5f * x * x);
+        float slope;
+        out[i] = gelu_value_and_slope(in[i], &slope);
+        gradient[i] *= slope;
     }
 }
 
