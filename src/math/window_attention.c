@@ -85,20 +85,22 @@ void cmus_window_attention_forward(float *out, const float *qkv, const float *qk
                                    const cmus_windows *windows, int images, int channels, int heads) {
     const cmus_kernels *kernels = cmus_kernels_pick();
     int head_channels = channels / heads;
-    size_t tokens = (size_t)windows->height * (size_t)windows->width, width = (size_t)channels;
+    size_t map = (size_t)windows->height * (size_t)windows->width * (size_t)channels;
     size_t scratch_size = cmus_head_scratch(head_channels);
     float *bias = spread_biases(bias_table, heads);
     float *scratch = cmus_allocate_raw((size_t)omp_get_max_threads() * scratch_size, sizeof *scratch);
 #pragma omp parallel for schedule(static)
     for (int unit = 0; unit < images * heads; unit++) {
-        size_t image = (size_t)(unit / heads), head = (size_t)(unit % heads);
-        cmus_head_task task = {.qkv = qkv + image * tokens * 3 * width + head * (size_t)head_channels,
+        size_t image = (size_t)(unit / heads), head = (size_t)(unit % heads), next = (size_t)(unit + 1);
+        size_t next_place = next / (size_t)heads * map * 3 + next % (size_t)heads * (size_t)head_channels;
+        cmus_head_task task = {.qkv = qkv + image * 3 * map + head * (size_t)head_channels,
+                               .next_qkv = unit + 1 < images * heads ? qkv + next_place : NULL,
                                .qkv_bias = qkv_bias + head * (size_t)head_channels,
                                .bias = bias + head * CMUS_BIAS_SIZE,
                                .windows = windows,
                                .channels = channels,
                                .head_channels = head_channels,
-                               .out = out + image * tokens * width + head * (size_t)head_channels,
+                               .out = out + image * map + head * (size_t)head_channels,
                                .scratch = scratch + (size_t)omp_get_thread_num() * scratch_size};
         kernels->head_forward(&task);
     }
@@ -117,6 +119,10 @@ typedef struct backward_work {
     float *d_padded; /* [units][3][head channels] */
 } backward_work;
 
+static inline size_t slot_of(const backward_work *work, int image) {
+    return (size_t)(work->slots ? work->slots[image] : image);
+}
+
 /* scratch: of the kernel, then CMUS_BIAS_SIZE. */
 static void backward_unit(const backward_work *work, int unit, float *scratch) {
     const cmus_kernels *kernels = cmus_kernels_pick();
@@ -127,8 +133,11 @@ static void backward_unit(const backward_work *work, int unit, float *scratch) {
     float *d_bias = scratch + cmus_head_scratch(head_channels);
     memset(d_bias, 0, CMUS_BIAS_SIZE * sizeof *d_bias);
     for (int i = first; i < first + work->group && i < work->count; i++) {
-        size_t image = (size_t)i, slot = work->slots ? (size_t)work->slots[i] : image;
+        size_t image = (size_t)i, slot = slot_of(work, i);
+        bool last = i + 1 == work->count;
         cmus_head_task task = {.qkv = work->qkv + slot * 3 * map + offset,
+                               .next_qkv = last ? NULL : work->qkv + slot_of(work, i + 1) * 3 * map + offset,
+                               .next_d_out = last ? NULL : work->d_out + (image + 1) * map + offset,
                                .qkv_bias = work->qkv_bias + offset,
                                .bias = work->bias + (size_t)head * CMUS_BIAS_SIZE,
                                .windows = work->windows,

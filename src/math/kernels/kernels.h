@@ -28,12 +28,13 @@ typedef struct cmus_head_task {
     const float *bias;     /* [CMUS_BIAS_SIZE] of the head, times log2(e); the padding holds -infinity */
     const cmus_windows *windows;
     int channels, head_channels;
-    float *out;         /* the image's rows, offset to the head's channels; backward: may be NULL */
-    const float *d_out; /* backward: the same for the gradient */
-    float *d_qkv;       /* the image's rows, offset to the head's q */
-    float *d_padded;    /* [3][head_channels], += */
-    float *d_bias;      /* [CMUS_BIAS_SIZE], += */
-    float *scratch;     /* cmus_head_scratch(head_channels) floats, 64-byte aligned */
+    float *out;                         /* the image's rows, offset to the head's channels; backward: may be NULL */
+    const float *d_out;                 /* backward: the same for the gradient */
+    float *d_qkv;                       /* the image's rows, offset to the head's q */
+    const float *next_qkv, *next_d_out; /* of the task that this thread does next, or NULL: fetched meanwhile */
+    float *d_padded;                    /* [3][head_channels], += */
+    float *d_bias;                      /* [CMUS_BIAS_SIZE], += */
+    float *scratch;                     /* cmus_head_scratch(head_channels) floats, 64-byte aligned */
 } cmus_head_task;
 
 /* Head channels padded to whole vectors. */

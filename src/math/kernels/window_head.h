@@ -123,6 +123,43 @@ static inline __attribute__((always_inline)) lanes row_sums(lanes *rows) {
     return rows[0];
 }
 
+/* Rows in memory, one a token, that a later step reads or writes. The products ask for them on their way, a block of
+ * rows at a time, as all at once would fill the buffers that the products' own loads need; without that the gathering
+ * and scattering of maps larger than the caches takes longer than all products. */
+typedef struct row_list {
+    const float *base; /* NULL: nothing to ask for */
+    const int *token;
+    size_t stride; /* floats from token to token */
+    int channels;
+    bool write;
+} row_list;
+
+/* What a product asks for. */
+typedef struct lookahead {
+    const row_list *first, *second; /* or NULL */
+} lookahead;
+
+static inline __attribute__((always_inline)) void prefetch_rows(const row_list *list, int first, int count) {
+    enum { LINE = 16 };
+    if (!list || !list->base)
+        return;
+    for (int i = first; i < first + count; i++) {
+        const float *row = list->base + (list->token[i] >= 0 ? (size_t)list->token[i] * list->stride : 0);
+        for (int c = 0; c < list->channels; c += LINE) {
+            if (list->write)
+                __builtin_prefetch(row + c, 1, 3);
+            else
+                __builtin_prefetch(row + c, 0, 2); /* to the second cache: the first one is full of this window */
+        }
+    }
+}
+
+/* Always inlined: GCC takes a function that only prefetches for one without effect and drops its calls. */
+static inline __attribute__((always_inline)) void look_ahead(const lookahead *ahead, int first, int count) {
+    prefetch_rows(ahead->first, first, count);
+    prefetch_rows(ahead->second, first, count);
+}
+
 /* `rows` rows of out [.][padded] = a b, `vectors` vectors of them. a: element (row, k) at a[row * a_row + k * a_step];
  * b [49][padded]. */
 static inline __attribute__((always_inline)) void mix_block(int rows, int vectors, const float *a, int a_row,
@@ -146,30 +183,37 @@ static inline __attribute__((always_inline)) void mix_block(int rows, int vector
 }
 
 static inline __attribute__((always_inline)) void mix_columns(int vectors, const float *a, int a_row, int a_step,
-                                                              const float *b, int padded, float *out) {
+                                                              const float *b, int padded, float *out,
+                                                              const lookahead *ahead) {
     int r = 0;
-    for (; r + ROW_BLOCK <= TOKENS; r += ROW_BLOCK)
+    for (; r + ROW_BLOCK <= TOKENS; r += ROW_BLOCK) {
+        if (ahead)
+            look_ahead(ahead, r, ROW_BLOCK);
         mix_block(ROW_BLOCK, vectors, a + r * a_row, a_row, a_step, b, padded, out + r * padded);
-    if (LAST_ROWS)
+    }
+    if (LAST_ROWS) {
+        if (ahead)
+            look_ahead(ahead, r, LAST_ROWS);
         mix_block(LAST_ROWS, vectors, a + r * a_row, a_row, a_step, b, padded, out + r * padded);
+    }
 }
 
 /* out [49][padded] = weights' b: rows are queries. weights [key][query], b [key][padded]. */
-static void mix_by_query(const float *weights, const float *b, int padded, float *out) {
+static void mix_by_query(const float *weights, const float *b, int padded, float *out, const lookahead *ahead) {
     int c = 0;
     for (; c + 2 * LANES <= padded; c += 2 * LANES)
-        mix_columns(2, weights, 1, STRIDE, b + c, padded, out + c);
+        mix_columns(2, weights, 1, STRIDE, b + c, padded, out + c, c == 0 ? ahead : NULL);
     if (c < padded)
-        mix_columns(1, weights, 1, STRIDE, b + c, padded, out + c);
+        mix_columns(1, weights, 1, STRIDE, b + c, padded, out + c, c == 0 ? ahead : NULL);
 }
 
 /* out [49][padded] = weights b: rows are keys. b [query][padded]. */
-static void mix_by_key(const float *weights, const float *b, int padded, float *out) {
+static void mix_by_key(const float *weights, const float *b, int padded, float *out, const lookahead *ahead) {
     int c = 0;
     for (; c + 2 * LANES <= padded; c += 2 * LANES)
-        mix_columns(2, weights, STRIDE, 1, b + c, padded, out + c);
+        mix_columns(2, weights, STRIDE, 1, b + c, padded, out + c, c == 0 ? ahead : NULL);
     if (c < padded)
-        mix_columns(1, weights, STRIDE, 1, b + c, padded, out + c);
+        mix_columns(1, weights, STRIDE, 1, b + c, padded, out + c, c == 0 ? ahead : NULL);
 }
 
 /* Tokens of a window, split by region: what a pair gets on top of its score. */
@@ -213,13 +257,20 @@ static inline __attribute__((always_inline)) void score_block(int rows, int key,
 /* The same for all keys and the 48 queries. */
 static inline __attribute__((always_inline)) void score_columns(const float *keys, int padded, const float *columns,
                                                                 int channels, const float *bias,
-                                                                const window_mask *mask, float *scores) {
+                                                                const window_mask *mask, float *scores,
+                                                                const lookahead *ahead) {
     for (int query = 0; query < QUERIES; query += SCORE_VECTORS * LANES) {
         int key = 0;
-        for (; key + ROW_BLOCK <= TOKENS; key += ROW_BLOCK)
+        for (; key + ROW_BLOCK <= TOKENS; key += ROW_BLOCK) {
+            if (query == 0)
+                look_ahead(ahead, key, ROW_BLOCK);
             score_block(ROW_BLOCK, key, query, keys, padded, columns, channels, bias, mask, scores);
-        if (LAST_ROWS)
+        }
+        if (LAST_ROWS) {
+            if (query == 0)
+                look_ahead(ahead, key, LAST_ROWS);
             score_block(LAST_ROWS, key, query, keys, padded, columns, channels, bias, mask, scores);
+        }
     }
 }
 
@@ -353,10 +404,34 @@ static inline head_space divide_scratch(const cmus_head_task *task, int padded) 
     return s;
 }
 
+/* The rows that the products of one window ask for. */
+typedef struct window_lists {
+    row_list query, key, value, d_mixed;   /* of the next window, to be read */
+    row_list out, d_query, d_key, d_value; /* of this one, to be written */
+} window_lists;
+
+static window_lists lists_of(const cmus_head_task *task, int window) {
+    bool last = window + 1 == task->windows->count;
+    const int *token = task->windows->token + window * TOKENS, *next = last ? task->windows->token : token + TOKENS;
+    const float *qkv = last ? task->next_qkv : task->qkv, *d_out = last ? task->next_d_out : task->d_out;
+    const float *d_qkv = task->d_qkv;
+    int channels = task->head_channels;
+    size_t width = (size_t)task->channels;
+    return (window_lists){.query = {qkv, next, 3 * width, channels, false},
+                          .key = {qkv ? qkv + width : NULL, next, 3 * width, channels, false},
+                          .value = {qkv ? qkv + 2 * width : NULL, next, 3 * width, channels, false},
+                          .d_mixed = {d_out, next, width, channels, false},
+                          .out = {task->out, token, width, channels, true},
+                          .d_query = {d_qkv, token, 3 * width, channels, true},
+                          .d_key = {d_qkv ? d_qkv + width : NULL, token, 3 * width, channels, true},
+                          .d_value = {d_qkv ? d_qkv + 2 * width : NULL, token, 3 * width, channels, true}};
+}
+
 /* Weights of a window in s->weights, the odd query's also in s->odd, and s->inverse [49]; leaves q, times `scale`, and
  * k in s. */
 static inline __attribute__((always_inline)) void window_weights(const cmus_head_task *task, int window, int channels,
-                                                                 float scale, const head_space *s) {
+                                                                 float scale, const head_space *s,
+                                                                 const lookahead *ahead) {
     const int *token = task->windows->token + window * TOKENS;
     const float *odd_bias = task->bias + TOKENS * QUERIES;
     int padded = cmus_padded_channels(channels);
@@ -367,10 +442,10 @@ static inline __attribute__((always_inline)) void window_weights(const cmus_head
         window_mask mask;
         for (int i = 0; i < TOKENS; i++)
             mask.region[i] = task->windows->region[window * TOKENS + i];
-        score_columns(s->key, padded, s->columns, channels, task->bias, &mask, s->weights);
+        score_columns(s->key, padded, s->columns, channels, task->bias, &mask, s->weights, ahead);
         score_odd(s->key, padded, s->query + ODD * padded, odd_bias, &mask, s->odd);
     } else {
-        score_columns(s->key, padded, s->columns, channels, task->bias, NULL, s->weights);
+        score_columns(s->key, padded, s->columns, channels, task->bias, NULL, s->weights, ahead);
         score_odd(s->key, padded, s->query + ODD * padded, odd_bias, NULL, s->odd);
     }
     softmax_columns(s->weights, s->inverse);
@@ -390,12 +465,14 @@ static inline __attribute__((always_inline)) void scatter_mixed(const cmus_head_
 
 static inline __attribute__((always_inline)) void forward_windows(const cmus_head_task *task, int channels) {
     int padded = cmus_padded_channels(channels);
+    float scale = 1.0f / sqrtf((float)channels);
     head_space s = divide_scratch(task, padded);
     for (int w = 0; w < task->windows->count; w++) {
         const int *token = task->windows->token + w * TOKENS;
-        window_weights(task, w, channels, 1.0f / sqrtf((float)channels), &s);
+        window_lists lists = lists_of(task, w);
+        window_weights(task, w, channels, scale, &s, &(lookahead){&lists.query, &lists.out});
         gather_rows(task, token, 2, channels, 1.0f, s.value);
-        mix_by_query(s.weights, s.value, padded, s.rows);
+        mix_by_query(s.weights, s.value, padded, s.rows, &(lookahead){&lists.key, &lists.value});
         scatter_mixed(task, token, channels, &s, task->out);
     }
 }
@@ -473,24 +550,26 @@ static inline __attribute__((always_inline)) void backward_windows(const cmus_he
     head_space s = divide_scratch(task, padded);
     for (int w = 0; w < task->windows->count; w++) {
         const int *token = task->windows->token + w * TOKENS;
-        window_weights(task, w, channels, scale, &s);
+        window_lists lists = lists_of(task, w);
+        window_weights(task, w, channels, scale, &s, &(lookahead){NULL, &lists.d_value});
         gather_rows(task, token, 2, channels, 1.0f, s.value);
         if (task->out) {
-            mix_by_query(s.weights, s.value, padded, s.rows);
+            mix_by_query(s.weights, s.value, padded, s.rows, &(lookahead){NULL, &lists.out});
             scatter_mixed(task, token, channels, &s, task->out);
         }
         gather_d_mixed(task, token, channels, &s);
-        mix_by_key(s.weights, s.d_mixed, padded, s.rows);
+        mix_by_key(s.weights, s.d_mixed, padded, s.rows, &(lookahead){&lists.query, NULL});
         scatter_rows(task, token, 2, channels, 1.0f, s.rows);
         transpose_rows(s.d_mixed, padded, s.columns);
-        score_columns(s.value, padded, s.columns, channels, NULL, NULL, s.d_scores);
+        score_columns(s.value, padded, s.columns, channels, NULL, NULL, s.d_scores,
+                      &(lookahead){&lists.key, &lists.d_query});
         score_odd(s.value, padded, s.d_mixed + ODD * padded, NULL, NULL, s.d_odd);
         softmax_columns_backward(s.weights, s.inverse, s.d_scores, task->d_bias);
         softmax_odd_backward(s.odd, s.inverse[ODD], s.d_odd, task->d_bias + TOKENS * QUERIES);
         place_odd(s.d_scores, s.d_odd);
-        mix_by_query(s.d_scores, s.key, padded, s.rows);
+        mix_by_query(s.d_scores, s.key, padded, s.rows, &(lookahead){&lists.value, &lists.d_key});
         scatter_rows(task, token, 0, channels, scale, s.rows);
-        mix_by_key(s.d_scores, s.query, padded, s.rows); /* q holds scale * log2(e) */
+        mix_by_key(s.d_scores, s.query, padded, s.rows, &(lookahead){&lists.d_mixed, NULL}); /* scale * log2(e) * q */
         scatter_rows(task, token, 1, channels, 1.0f / LOG2_E, s.rows);
     }
 }
