@@ -41,6 +41,13 @@ typedef enum cmus_attention { CMUS_ATTENTION_CMSA, CMUS_ATTENTION_MULTIHEAD } cm
 typedef enum cmus_pooling { CMUS_POOLING_SMIL } cmus_pooling;
 typedef enum cmus_fusion { CMUS_FUSION_MLP } cmus_fusion;
 
+/* What the forward pass keeps for the backward pass. The gradients are the same; memory and time are not. */
+typedef enum cmus_activations {
+    CMUS_ACTIVATIONS_AUTO,     /* store, where a case fits into the memory; else recompute */
+    CMUS_ACTIVATIONS_STORE,    /* the inside of every branch too */
+    CMUS_ACTIVATIONS_RECOMPUTE /* the maps between the branches only */
+} cmus_activations;
+
 typedef struct cmus_net_config {
     int embed_dim;           /* channels of stage 1; the last stage has 8 times as many */
     int depths[CMUS_STAGES]; /* blocks */
@@ -57,6 +64,7 @@ typedef struct cmus_net_config {
     cmus_fusion fusion;
     int fusion_hidden;
     double loss_weight[CMUS_HEADS];
+    cmus_activations activations;
     double memory_bytes; /* what this process may use in all: weights, gradients, Adam's moments and activations */
 } cmus_net_config;
 
@@ -114,7 +122,7 @@ void cmus_net_gradients(cmus_net *net, const cmus_case *cases, int count, double
 /* Forward only; drawn choices in the cases are ignored. */
 void cmus_net_outputs(cmus_net *net, const cmus_case *cases, int count, cmus_case_result *results);
 
-/* How many images' activations the memory holds at once, for messages. */
+/* How many images' activations the memory holds at once if everything is kept and no branch dropped, for messages. */
 int cmus_net_images_at_once(const cmus_net *net);
 
 #endif

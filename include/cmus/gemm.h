@@ -1,4 +1,4 @@
-/* Matrix products and linear layers: the one place where a BLAS is called.
+/* Small matrix products: the one place where a BLAS is called. The large ones are in product.h.
  *
  * Matrices are row-major. Products run on all threads of the OpenMP pool, which OpenBLAS shares. Not collective.
  */
@@ -13,20 +13,6 @@
  * floats from one stored row to the next. beta = 0 overwrites c without reading it. */
 void cmus_gemm(bool transpose_a, bool transpose_b, int m, int n, int k, float alpha, const float *a, int lda,
                const float *b, int ldb, float beta, float *c, int ldc);
-
-/* out [rows, outputs] = in [rows, inputs] weight' + bias; weight [outputs, inputs]; bias [outputs] or NULL.
- * torch.nn.functional.linear. */
-void cmus_linear_forward(float *out, const float *in, const float *weight, const float *bias, int rows, int inputs,
-                         int outputs);
-
-/* d_weight += d_out' in; d_bias += column sums of d_out (NULL: no bias); d_in = d_out weight (NULL: not needed). The
- * sums do not depend on the number of threads beyond the BLAS. */
-void cmus_linear_backward(float *d_in, float *d_weight, float *d_bias, const float *d_out, const float *in,
-                          const float *weight, int rows, int inputs, int outputs);
-
-/* sums [columns] += column sums of values [rows, columns], in an order that does not depend on the number of threads.
- */
-void cmus_add_column_sums(float *sums, const float *values, int rows, int columns);
 
 /* ARGUMENT if the BLAS that was loaded has a thread pool of its own (pthreads) beside OpenMP's: says what to install.
  */

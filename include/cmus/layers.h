@@ -1,4 +1,4 @@
-/* Elementwise and row operations of a transformer, each a pair of forward and backward.
+/* Row operations of a transformer; what can be done on the way into or out of a matrix product is in product.h.
  *
  * "Rows of a subset": a batch holds images of `tokens` rows each; `images` [count] lists the ones that take part, NULL
  * for the first `count` in order. Compact arrays hold the rows of the listed images one after another, full arrays the
@@ -25,28 +25,16 @@ static inline int cmus_subset_rows(const cmus_subset *subset) {
 void cmus_layernorm_forward(float *out, const float *in, const float *gamma, const float *beta,
                             const cmus_subset *subset, int channels);
 
-/* d_in += gradient; d_gamma, d_beta += gradients; d_out compact. `in` is full by the subset `from`, d_in by the subset
- * `to` of as many images. */
+/* statistics (full rows, [2] each) = mean and inverse deviation of the rows of `in` (full), for the listed images. */
+void cmus_row_statistics(float *statistics, const float *in, const cmus_subset *subset, int channels);
+
+/* d_in += gradient; d_gamma, d_beta += gradients; d_out compact. `in` and its statistics are full by the subset `from`,
+ * d_in by the subset `to` of as many images. */
 void cmus_layernorm_backward(float *d_in, float *d_gamma, float *d_beta, const float *d_out, const float *in,
-                             const float *gamma, const cmus_subset *from, const cmus_subset *to, int channels);
+                             const float *statistics, const float *gamma, const cmus_subset *from,
+                             const cmus_subset *to, int channels);
 
-/* out = GELU(in) with erf, `count` elements: torch.nn.GELU(). Absolute error below 3e-7 * max(1, |in|). */
-void cmus_gelu_forward(float *out, const float *in, size_t count);
-
-/* out (compact) = GELU(in (full)) and gradient (compact) *= GELU'(in): what the backward pass of an MLP needs, in one
- * pass. */
-void cmus_gelu_backward(float *out, float *gradient, const float *in, const cmus_subset *subset, int channels);
-
-/* out (full) = in (full), plus factor[i] * branch (compact) for the i-th listed image. factor [count] or NULL (all 1).
- * `total` images in the full arrays. */
-void cmus_residual_forward(float *out, const float *in, const float *branch, const float *factor,
-                           const cmus_subset *subset, int total, int channels);
-
-/* d_branch (compact) = factor * d_out (full). The gradient of `in` is d_out itself. */
-void cmus_residual_backward(float *d_branch, const float *d_out, const float *factor, const cmus_subset *subset,
-                            int channels);
-
-/* Copies rows of the subset: out (compact) = in (full). */
-void cmus_gather(float *out, const float *in, const cmus_subset *subset, int channels);
+/* out = in for the images that are not listed, of `total` in the full arrays: those that pass a residual branch by. */
+void cmus_copy_unlisted(float *out, const float *in, const cmus_subset *subset, int total, int channels);
 
 #endif

@@ -26,6 +26,13 @@ typedef struct cmus_swin cmus_swin;
 /* What a forward pass leaves for the backward pass. */
 typedef struct cmus_swin_tape cmus_swin_tape;
 
+/* How much of it. */
+typedef enum cmus_keep {
+    CMUS_KEEP_NOTHING, /* no backward pass follows */
+    CMUS_KEEP_MAPS,    /* the maps between the branches; what lies inside a branch is computed again */
+    CMUS_KEEP_ALL      /* also q, k, v and the hidden layer of every branch */
+} cmus_keep;
+
 /* Adds the encoder's tensors to `parameters`, named PREFIX.0.... and PREFIX.1...., in the order of PyTorch. The
  * configuration was checked by cmus_net_config_check(). */
 cmus_swin *cmus_swin_create(const cmus_swin_config *config, cmus_parameters *parameters, const char *prefix);
@@ -37,21 +44,21 @@ int cmus_swin_channels(const cmus_swin *swin);
 /* All blocks, numbered through the stages. */
 int cmus_swin_blocks(const cmus_swin *swin);
 
-/* Bytes of a tape of `images` images if no branch is dropped; `keep`: the backward pass will need it. */
-size_t cmus_swin_tape_bytes(const cmus_swin *swin, int images, bool keep);
-/* Bytes of scratch for forward and backward of `images` images. */
-size_t cmus_swin_scratch_bytes(const cmus_swin *swin, int images);
+/* Bytes of a tape of `count` images; depth as in cmus_swin_forward (NULL: no branch is dropped). */
+size_t cmus_swin_tape_bytes(const cmus_swin *swin, const float *const *depth, int count, cmus_keep keep);
+/* Bytes of scratch for a forward pass of `count` images, and for the backward pass if `keep` allows one. */
+size_t cmus_swin_scratch_bytes(const cmus_swin *swin, int count, cmus_keep keep);
 
 /* features [count][tokens][channels] of images[i] [3][S][S]. depth[i] [blocks][2] are the factors of stochastic depth
  * of image i (0: the branch is not computed); depth or depth[i] NULL: all 1. The tape lies in `memory`, which must keep
- * its content until the backward pass; with keep = false the tape can only be freed with its arena. `scratch` is reset.
- */
+ * its content until the backward pass. `scratch` is reset. The features are the same bits whatever is kept. */
 cmus_swin_tape *cmus_swin_forward(const cmus_swin *swin, const float *weights, const float *const *images,
-                                  const float *const *depth, int count, bool keep, cmus_arena *memory,
+                                  const float *const *depth, int count, cmus_keep keep, cmus_arena *memory,
                                   cmus_arena *scratch, float *features);
 
 /* Adds to `gradient` (flat) what the listed images of the tape give; d_features [active_count][tokens][channels]
- * belongs to active[0 ... active_count - 1]. Images that are not listed cost nothing. */
+ * belongs to active[0 ... active_count - 1]. Images that are not listed cost nothing. The gradients are the same bits
+ * whether the tape holds the maps or all. */
 void cmus_swin_backward(const cmus_swin *swin, const float *weights, float *gradient, const cmus_swin_tape *tape,
                         const int *active, int active_count, const float *d_features, cmus_arena *scratch);
 

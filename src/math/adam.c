@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "cmus/profile.h"
 #include "kernels/kernels.h"
 
 enum { BLOCK = 16384 };
@@ -12,10 +13,12 @@ cmus_adam cmus_adam_published(void) {
 
 void cmus_adam_update(const cmus_adam *adam, int64_t step, size_t count, float *weights, const float *gradient,
                       float *first, float *second, float *second_max) {
+    double began = cmus_profile_begin();
     const cmus_kernels *kernels = cmus_kernels_pick();
     double correction1 = 1.0 - pow(adam->beta1, (double)step), correction2 = 1.0 - pow(adam->beta2, (double)step);
 #pragma omp parallel for schedule(static)
     for (size_t i = 0; i < count; i += BLOCK)
         kernels->adam(adam, correction1, correction2, count - i < BLOCK ? count - i : BLOCK, weights + i, gradient + i,
                       first + i, second + i, second_max + i);
+    cmus_profile_end("adam", began);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cmus/memory.h"
+#include "cmus/profile.h"
 #include "kernels/kernels.h"
 
 enum {
@@ -81,8 +82,17 @@ static float *spread_biases(const float *table, int heads) {
     return bias;
 }
 
+/* Products of 49 x 49 x channels that a window needs: scores and mixed values; the gradients of query, key, value and
+ * probabilities (the scores that the backward pass computes again are not needed). */
+enum { FORWARD_PRODUCTS = 2, BACKWARD_PRODUCTS = 4 };
+
+static double head_flops(const cmus_windows *windows, int products, int images, int channels) {
+    return 2.0 * CMUS_WINDOW_TOKENS * CMUS_WINDOW_TOKENS * channels * products * images * windows->count;
+}
+
 void cmus_window_attention_forward(float *out, const float *qkv, const float *qkv_bias, const float *bias_table,
                                    const cmus_windows *windows, int images, int channels, int heads) {
+    double began = cmus_profile_begin();
     const cmus_kernels *kernels = cmus_kernels_pick();
     int head_channels = channels / heads;
     size_t map = (size_t)windows->height * (size_t)windows->width * (size_t)channels;
@@ -106,6 +116,8 @@ void cmus_window_attention_forward(float *out, const float *qkv, const float *qk
     }
     cmus_free(scratch);
     cmus_free(bias);
+    cmus_profile_flops("window attention", head_flops(windows, FORWARD_PRODUCTS, images, channels));
+    cmus_profile_end("window attention", began);
 }
 
 /* What the threads of a backward pass share. A unit of work is one head of `group` images. */
@@ -175,6 +187,7 @@ void cmus_window_attention_backward(float *d_qkv, float *d_qkv_bias, float *d_bi
                                     const float *d_out, const float *qkv, const float *qkv_bias,
                                     const float *bias_table, const cmus_windows *windows, const int *slots, int count,
                                     int channels, int heads) {
+    double began = cmus_profile_begin();
     /* few windows an image: several images share one gradient of the bias */
     int group = windows->count < UNIT_WINDOWS ? UNIT_WINDOWS / windows->count : 1;
     int units = (count + group - 1) / group * heads;
@@ -203,4 +216,6 @@ void cmus_window_attention_backward(float *d_qkv, float *d_qkv_bias, float *d_bi
     cmus_free(work.d_table);
     cmus_free(scratch);
     cmus_free(bias);
+    cmus_profile_flops("window attention backward", head_flops(windows, BACKWARD_PRODUCTS, count, channels));
+    cmus_profile_end("window attention backward", began);
 }

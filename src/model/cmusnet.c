@@ -1,4 +1,4 @@
-/* The network as a whole: its parts, its buffers, and how cases are grouped to fit into the memory. */
+/* The network as a whole: its parts and its buffers. */
 #include "cmus/cmusnet.h"
 
 #include "cmus/log.h"
@@ -6,29 +6,6 @@
 #include "net_internal.h"
 
 static const char *const encoder_names[CMUS_MODALITIES] = {"TEM_encoder", "OM_encoder", "IM_encoder"};
-
-/* Beside the network: libraries, MPI, buffers of files. */
-static const double RESERVE_BYTES = 256.0 * 1024 * 1024;
-enum { MOMENTS = 3 /* Adam with amsgrad */, MOST_IMAGES = 4096 };
-
-/* Bytes that one image in flight needs: its tape, its share of the scratch, its pixels and its maps. */
-static double image_bytes(const cmus_net *net, bool training) {
-    const cmus_swin *swin = net->encoders[0];
-    double pixels = 3.0 * net->config.image_size * net->config.image_size * sizeof(float);
-    double maps = 8.0 * cmus_swin_tokens(swin) * cmus_swin_channels(swin) * sizeof(float);
-    return (double)cmus_swin_tape_bytes(swin, 1, training) + (double)cmus_swin_scratch_bytes(swin, 1) + pixels + maps;
-}
-
-static cmus_status plan_memory(cmus_net *net, bool training) {
-    double fixed = RESERVE_BYTES + (double)net->parameters.size * sizeof(float) * (training ? 2 + MOMENTS : 1);
-    double each = image_bytes(net, training), room = net->config.memory_bytes - fixed;
-    if (room < each)
-        return cmus_fail(CMUS_ERROR_CONFIG,
-                         "memory_gib: %.2f GiB are too little; this network needs at least %.2f GiB for one image",
-                         net->config.memory_bytes / 0x1p30, (fixed + each) / 0x1p30);
-    net->images_at_once = room / each < MOST_IMAGES ? (int)(room / each) : MOST_IMAGES;
-    return CMUS_OK;
-}
 
 cmus_status cmus_net_create(const cmus_net_config *config, bool training, cmus_net **result) {
     *result = NULL;
@@ -47,7 +24,7 @@ cmus_status cmus_net_create(const cmus_net_config *config, bool training, cmus_n
         cmus_cross_attention_create(&net->parameters, "CrossAttn", cmus_swin_tokens(net->encoders[0]), channels,
                                     config->attention_heads, config->attention == CMUS_ATTENTION_MULTIHEAD);
     net->heads = cmus_heads_create(&net->parameters, config, channels);
-    cmus_status status = plan_memory(net, training);
+    cmus_status status = cmus_net_plan_memory(net, training);
     if (status != CMUS_OK) {
         cmus_net_free(net);
         return status;
@@ -101,15 +78,12 @@ int cmus_net_images_at_once(const cmus_net *net) {
     return net->images_at_once;
 }
 
-/* Runs of cases whose images fit into the memory together; a case that does not fit alone makes a group of its own. */
 static void for_groups(cmus_net *net, const cmus_case *cases, int count, double scale, bool backward,
                        cmus_case_result *results) {
     for (int begin = 0; begin < count;) {
-        int images = 0, end = begin;
-        while (end < count && (end == begin || images + cases[end].tem_count + 2 <= net->images_at_once))
-            images += cases[end++].tem_count + 2;
-        cmus_net_run_group(net, cases + begin, end - begin, scale, backward, results + begin);
-        begin = end;
+        cmus_group_plan plan = cmus_net_plan_group(net, cases + begin, count - begin, backward);
+        cmus_net_run_group(net, cases + begin, plan, scale, backward, results + begin);
+        begin += plan.count;
     }
 }
 

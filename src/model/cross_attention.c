@@ -6,6 +6,8 @@
 
 #include "cmus/gemm.h"
 #include "cmus/memory.h"
+#include "cmus/product.h"
+#include "cmus/profile.h"
 
 static size_t add_linear(cmus_parameters *parameters, const char *prefix, const char *name, int channels) {
     return cmus_parameters_add(parameters, CMUS_INITIAL_UNIFORM, channels, 2, (int[]){channels, channels},
@@ -77,6 +79,7 @@ static void attend(const cmus_cross_attention *attention, const float *query, co
 
 void cmus_cross_attention_forward(const cmus_cross_attention *attention, const float *weights, float *out,
                                   const float *tem, const float *other, int cases, cmus_cross_attention_tape *tape) {
+    double began = cmus_profile_begin();
     int n = attention->tokens, channels = attention->channels, rows = cases * n;
     size_t map = (size_t)n * (size_t)channels, scores = (size_t)split_of(attention).count * (size_t)(n * n);
     tape->query = cmus_allocate_raw((size_t)cases * map, sizeof(float));
@@ -98,6 +101,7 @@ void cmus_cross_attention_forward(const cmus_cross_attention *attention, const f
     for (size_t i = 0; i < 2 * (size_t)cases * map; i++)
         out[i] += other[i];
     cmus_free(product);
+    cmus_profile_end("cross attention", began);
 }
 
 /* One map's way back through its softmaxes. d_mixed, scratch [N][C]; d_scores [N][N] is scratch; d_query +=. */
@@ -134,6 +138,7 @@ static void attend_backward(const cmus_cross_attention *attention, const float *
 void cmus_cross_attention_backward(const cmus_cross_attention *attention, const float *weights, float *gradient,
                                    float *d_tem, float *d_other, const float *d_out, const float *tem,
                                    const float *other, int cases, const cmus_cross_attention_tape *tape) {
+    double began = cmus_profile_begin();
     int n = attention->tokens, channels = attention->channels, rows = cases * n;
     size_t map = (size_t)n * (size_t)channels, all = 2 * (size_t)cases * map;
     size_t scores = (size_t)split_of(attention).count * (size_t)(n * n);
@@ -170,6 +175,7 @@ void cmus_cross_attention_backward(const cmus_cross_attention *attention, const 
     cmus_free(d_value);
     cmus_free(d_key);
     cmus_free(d_mixed);
+    cmus_profile_end("cross attention backward", began);
 }
 
 void cmus_cross_attention_free(cmus_cross_attention_tape *tape) {

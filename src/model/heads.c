@@ -3,8 +3,9 @@
 #include <math.h>
 #include <string.h>
 
-#include "cmus/gemm.h"
 #include "cmus/memory.h"
+#include "cmus/product.h"
+#include "cmus/profile.h"
 
 const char *const cmus_modality_names[CMUS_MODALITIES] = {"tem", "om", "im"};
 const char *const cmus_head_names[CMUS_HEADS] = {"tem", "om", "im", "fusion"};
@@ -39,6 +40,7 @@ static void allocate_tape(const cmus_heads *heads, int cases, cmus_heads_tape *t
 
 void cmus_heads_forward(const cmus_heads *heads, const float *weights, const float *const pooled[CMUS_MODALITIES],
                         const float *const *dropout, int cases, cmus_heads_tape *tape) {
+    double began = cmus_profile_begin();
     int channels = heads->channels, classes = heads->classes;
     size_t width = (size_t)channels;
     allocate_tape(heads, cases, tape);
@@ -62,6 +64,7 @@ void cmus_heads_forward(const cmus_heads *heads, const float *weights, const flo
         }
     cmus_linear_forward(tape->logits[CMUS_HEAD_FUSION], tape->hidden, weights + heads->weight2, weights + heads->bias2,
                         cases, heads->hidden, classes);
+    cmus_profile_end("heads", began);
 }
 
 /* probability [classes] = softmax; returns the logarithm of the sum of exponentials. */
@@ -111,6 +114,7 @@ static void loss_backward(const cmus_heads *heads, const cmus_heads_tape *tape, 
 
 void cmus_heads_backward(const cmus_heads *heads, const float *weights, float *gradient, const cmus_heads_tape *tape,
                          const int *labels, double scale, int cases, float *const d_pooled[CMUS_MODALITIES]) {
+    double began = cmus_profile_begin();
     int channels = heads->channels, classes = heads->classes, hidden = heads->hidden;
     size_t count = (size_t)cases, width = (size_t)channels;
     float *d_logits = cmus_allocate_raw(count * (size_t)classes, sizeof *d_logits);
@@ -139,6 +143,7 @@ void cmus_heads_backward(const cmus_heads *heads, const float *weights, float *g
     cmus_free(d_joined);
     cmus_free(d_hidden);
     cmus_free(d_logits);
+    cmus_profile_end("heads backward", began);
 }
 
 void cmus_heads_free(cmus_heads_tape *tape) {

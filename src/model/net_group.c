@@ -1,25 +1,16 @@
 #include <string.h>
 
 #include "cmus/memory.h"
+#include "cmus/profile.h"
 #include "cmus/smil.h"
 #include "net_internal.h"
-
-/* The images of one modality of all cases of a group, in the order of the cases. */
-typedef struct image_list {
-    int count;
-    const float **pixels; /* [count]: [3][S][S] */
-    const float **depth;  /* [count]: [blocks][2] or NULL */
-    float *maps, *d_maps; /* [count][tokens][channels] */
-    double *weight;       /* [count]: share in the case's map; 1 for OM and IM */
-    cmus_swin_tape *tape; /* of all images, if they fit */
-} image_list;
 
 typedef struct group {
     cmus_net *net;
     const cmus_case *cases;
     int count;
     size_t map; /* floats of a map */
-    bool fits;  /* all images are in flight at once */
+    cmus_keep keep;
     image_list lists[CMUS_MODALITIES];
     float *joined;   /* TEM maps of the cases [count][map], then OM, then IM: after pooling of the bag */
     float *attended; /* OM' and IM' [2 count][map] */
@@ -27,62 +18,58 @@ typedef struct group {
     cmus_heads_tape heads;
 } group;
 
-static void make_list(group *g, cmus_modality modality, bool backward) {
-    image_list *list = &g->lists[modality];
-    size_t pixels = 3 * (size_t)g->net->config.image_size * (size_t)g->net->config.image_size;
-    size_t factors = 2 * (size_t)cmus_net_blocks(g->net);
-    for (int c = 0; c < g->count; c++)
-        list->count += modality == CMUS_TEM ? g->cases[c].tem_count : 1;
-    size_t count = (size_t)list->count;
-    list->pixels = cmus_allocate(count, sizeof *list->pixels);
-    list->depth = cmus_allocate(count, sizeof *list->depth);
-    list->weight = cmus_allocate(count, sizeof *list->weight);
-    list->maps = cmus_allocate_raw(count * g->map, sizeof(float));
-    list->d_maps = backward ? cmus_allocate_raw(count * g->map, sizeof(float)) : NULL;
+image_list cmus_list_make(const cmus_net *net, const cmus_case *cases, int count, cmus_modality modality, bool drawn) {
+    image_list list = {0};
+    size_t pixels = 3 * (size_t)net->config.image_size * (size_t)net->config.image_size;
+    size_t factors = 2 * (size_t)cmus_net_blocks(net);
+    for (int c = 0; c < count; c++)
+        list.count += modality == CMUS_TEM ? cases[c].tem_count : 1;
+    list.chunks = cmus_net_chunks(net, list.count);
+    list.pixels = cmus_allocate((size_t)list.count, sizeof *list.pixels);
+    list.depth = cmus_allocate((size_t)list.count, sizeof *list.depth);
+    list.weight = cmus_allocate((size_t)list.count, sizeof *list.weight);
+    list.tapes = cmus_allocate((size_t)list.chunks, sizeof(cmus_swin_tape *));
     size_t at = 0;
-    for (int c = 0; c < g->count; c++) {
-        const cmus_case *from = &g->cases[c];
+    for (int c = 0; c < count; c++) {
+        const cmus_case *from = &cases[c];
         int images = modality == CMUS_TEM ? from->tem_count : 1;
         for (int i = 0; i < images; i++, at++) {
-            list->pixels[at] = from->images[modality] + (size_t)i * pixels;
-            list->depth[at] = backward && from->depth[modality] ? from->depth[modality] + (size_t)i * factors : NULL;
-            list->weight[at] = 1;
+            list.pixels[at] = from->images[modality] + (size_t)i * pixels;
+            list.depth[at] = drawn && from->depth[modality] ? from->depth[modality] + (size_t)i * factors : NULL;
+            list.weight[at] = 1;
         }
     }
+    return list;
 }
 
-/* Makes the arenas as large as this group needs. */
-static void reserve(group *g, bool keep) {
-    cmus_net *net = g->net;
-    size_t tapes = 0, scratch = 0;
-    for (int m = 0; m < CMUS_MODALITIES; m++) {
-        int images = g->lists[m].count < net->images_at_once ? g->lists[m].count : net->images_at_once;
-        size_t bytes = cmus_swin_tape_bytes(net->encoders[m], images, keep);
-        size_t work = cmus_swin_scratch_bytes(net->encoders[m], images);
-        tapes = keep && g->fits ? tapes + bytes : bytes > tapes ? bytes : tapes;
-        scratch = work > scratch ? work : scratch;
-    }
-    if (tapes > net->tapes.size) {
-        cmus_arena_free(&net->tapes);
-        net->tapes = cmus_arena_make(tapes);
-    }
-    if (scratch > net->scratch.size) {
-        cmus_arena_free(&net->scratch);
-        net->scratch = cmus_arena_make(scratch);
-    }
+void cmus_list_free(image_list *list) {
+    cmus_free(list->pixels);
+    cmus_free(list->depth);
+    cmus_free(list->weight);
+    cmus_free(list->tapes);
+    cmus_free(list->maps);
+    cmus_free(list->d_maps);
 }
 
-/* Maps of all images of a modality; keeps one tape of all if asked, else goes through in parts and keeps nothing. */
-static void encode(group *g, cmus_modality modality, bool keep) {
+/* An arena of at least `bytes`; a little more, so that it need not grow again for the next group. */
+static void reserve(cmus_arena *arena, size_t bytes) {
+    if (bytes <= arena->size)
+        return;
+    cmus_arena_free(arena);
+    *arena = cmus_arena_make(bytes + bytes / 16);
+}
+
+/* Maps of all images of a modality, chunk after chunk. */
+static void encode(group *g, cmus_modality modality) {
     cmus_net *net = g->net;
     image_list *list = &g->lists[modality];
-    int part = keep ? list->count : net->images_at_once;
-    for (int begin = 0; begin < list->count; begin += part) {
-        int images = list->count - begin < part ? list->count - begin : part;
-        if (!keep)
+    for (int c = 0; c < list->chunks; c++) {
+        int begin = cmus_chunk_begin(list, c), images = cmus_chunk_begin(list, c + 1) - begin;
+        if (g->keep == CMUS_KEEP_NOTHING)
             cmus_arena_reset(&net->tapes);
-        list->tape = cmus_swin_forward(net->encoders[modality], net->weights, list->pixels + begin, list->depth + begin,
-                                       images, keep, &net->tapes, &net->scratch, list->maps + (size_t)begin * g->map);
+        list->tapes[c] =
+            cmus_swin_forward(net->encoders[modality], net->weights, list->pixels + begin, list->depth + begin, images,
+                              g->keep, &net->tapes, &net->scratch, list->maps + (size_t)begin * g->map);
     }
 }
 
@@ -194,10 +181,11 @@ static void fuse_backward(group *g, double scale) {
     cmus_free(d_pooled);
 }
 
-/* Backward through one part of a modality's images; those of weight 0 are left out, as nothing flows to them. */
-static void encode_backward_part(group *g, cmus_modality modality, const cmus_swin_tape *tape, int begin, int images) {
+/* Backward through one chunk; images of weight 0 are left out, as nothing flows to them. */
+static void encode_backward_chunk(group *g, cmus_modality modality, int c) {
     cmus_net *net = g->net;
     image_list *list = &g->lists[modality];
+    int begin = cmus_chunk_begin(list, c), images = cmus_chunk_begin(list, c + 1) - begin;
     int *active = cmus_allocate((size_t)images, sizeof *active), found = 0;
     float *d_maps = list->d_maps + (size_t)begin * g->map;
     for (int i = 0; i < images; i++)
@@ -206,68 +194,103 @@ static void encode_backward_part(group *g, cmus_modality modality, const cmus_sw
                 memcpy(d_maps + (size_t)found * g->map, d_maps + (size_t)i * g->map, g->map * sizeof *d_maps);
             active[found++] = i;
         }
-    cmus_swin_backward(net->encoders[modality], net->weights, net->gradient, tape, active, found, d_maps,
+    cmus_swin_backward(net->encoders[modality], net->weights, net->gradient, list->tapes[c], active, found, d_maps,
                        &net->scratch);
     cmus_free(active);
 }
 
-static void encode_backward(group *g, cmus_modality modality) {
+/* Leaves out the images of weight 0, to which nothing flows. */
+static void drop_unused(image_list *list, size_t map) {
+    int found = 0;
+    for (int i = 0; i < list->count; i++)
+        if (list->weight[i] != 0) {
+            list->pixels[found] = list->pixels[i];
+            list->depth[found] = list->depth[i];
+            list->weight[found] = list->weight[i];
+            if (found != i)
+                memcpy(list->d_maps + (size_t)found * map, list->d_maps + (size_t)i * map, map * sizeof(float));
+            found++;
+        }
+    list->count = found;
+}
+
+/* Nothing was kept: each part of the images that get a gradient goes through once more. */
+static void encode_again_backward(group *g, cmus_modality modality) {
     cmus_net *net = g->net;
     image_list *list = &g->lists[modality];
-    if (g->fits) {
-        encode_backward_part(g, modality, list->tape, 0, list->count);
-        return;
-    }
-    for (int begin = 0; begin < list->count; begin += net->images_at_once) {
-        int images = list->count - begin < net->images_at_once ? list->count - begin : net->images_at_once;
+    cmus_keep keep = net->config.activations == CMUS_ACTIVATIONS_RECOMPUTE ? CMUS_KEEP_MAPS : CMUS_KEEP_ALL;
+    drop_unused(list, g->map);
+    list->chunks = cmus_net_chunks(net, list->count); /* no more than before */
+    for (int c = 0; c < list->chunks; c++) {
+        int begin = cmus_chunk_begin(list, c), images = cmus_chunk_begin(list, c + 1) - begin;
+        reserve(&net->tapes, cmus_swin_tape_bytes(net->encoders[modality], list->depth + begin, images, keep));
+        reserve(&net->scratch, cmus_swin_scratch_bytes(net->encoders[modality], images, keep));
         cmus_arena_reset(&net->tapes);
-        cmus_swin_tape *tape =
+        bool before = cmus_profile_recomputing(true);
+        list->tapes[c] =
             cmus_swin_forward(net->encoders[modality], net->weights, list->pixels + begin, list->depth + begin, images,
-                              true, &net->tapes, &net->scratch, list->maps + (size_t)begin * g->map);
-        encode_backward_part(g, modality, tape, begin, images);
+                              keep, &net->tapes, &net->scratch, list->maps + (size_t)begin * g->map);
+        cmus_profile_recomputing(before);
+        encode_backward_chunk(g, modality, c);
     }
 }
 
-static void free_group(group *g) {
-    for (int m = 0; m < CMUS_MODALITIES; m++) {
-        cmus_free(g->lists[m].pixels);
-        cmus_free(g->lists[m].depth);
-        cmus_free(g->lists[m].weight);
-        cmus_free(g->lists[m].maps);
-        cmus_free(g->lists[m].d_maps);
+static void encode_backward(group *g, cmus_modality modality) {
+    if (g->keep == CMUS_KEEP_NOTHING) {
+        encode_again_backward(g, modality);
+        return;
     }
+    for (int c = 0; c < g->lists[modality].chunks; c++)
+        encode_backward_chunk(g, modality, c);
+}
+
+static void free_group(group *g) {
+    for (int m = 0; m < CMUS_MODALITIES; m++)
+        cmus_list_free(&g->lists[m]);
     cmus_free(g->joined);
     cmus_free(g->attended);
     cmus_cross_attention_free(&g->attention);
     cmus_heads_free(&g->heads);
 }
 
-void cmus_net_run_group(cmus_net *net, const cmus_case *cases, int count, double scale, bool backward,
-                        cmus_case_result *results) {
+static group make_group(cmus_net *net, const cmus_case *cases, cmus_group_plan plan, bool backward) {
     const cmus_swin *swin = net->encoders[0];
     group g = {.net = net,
                .cases = cases,
-               .count = count,
-               .map = (size_t)cmus_swin_tokens(swin) * (size_t)cmus_swin_channels(swin)};
-    int images = 0;
+               .count = plan.count,
+               .map = (size_t)cmus_swin_tokens(swin) * (size_t)cmus_swin_channels(swin),
+               .keep = plan.keep};
+    size_t map = g.map * sizeof(float), count = (size_t)plan.count;
     for (int m = 0; m < CMUS_MODALITIES; m++) {
-        make_list(&g, (cmus_modality)m, backward);
-        images += g.lists[m].count;
+        image_list *list = &g.lists[m];
+        *list = cmus_list_make(net, cases, plan.count, (cmus_modality)m, backward);
+        list->maps = cmus_allocate_raw((size_t)list->count, map);
+        list->d_maps = backward ? cmus_allocate_raw((size_t)list->count, map) : NULL;
     }
-    g.fits = images <= net->images_at_once;
-    g.joined = cmus_allocate_raw(3 * (size_t)count * g.map, sizeof(float));
-    g.attended = cmus_allocate_raw(2 * (size_t)count * g.map, sizeof(float));
-    bool keep = backward && g.fits;
-    reserve(&g, backward);
+    g.joined = cmus_allocate_raw(CMUS_MODALITIES * count, map);
+    g.attended = cmus_allocate_raw(2 * count, map);
+    return g;
+}
+
+void cmus_net_run_group(cmus_net *net, const cmus_case *cases, cmus_group_plan plan, double scale, bool backward,
+                        cmus_case_result *results) {
+    double began = cmus_profile_begin();
+    group g = make_group(net, cases, plan, backward);
+    cmus_net_need need = cmus_net_needed(net, g.lists, g.keep);
+    reserve(&net->tapes, need.tapes);
+    reserve(&net->scratch, need.scratch);
     cmus_arena_reset(&net->tapes);
     for (int m = 0; m < CMUS_MODALITIES; m++)
-        encode(&g, (cmus_modality)m, keep);
+        encode(&g, (cmus_modality)m);
     pool_bags(&g, results);
     fuse(&g, backward, results);
+    cmus_profile_end("forward", began);
     if (backward) {
+        began = cmus_profile_begin();
         fuse_backward(&g, scale);
         for (int m = 0; m < CMUS_MODALITIES; m++)
             encode_backward(&g, (cmus_modality)m);
+        cmus_profile_end("backward", began);
     }
     free_group(&g);
 }

@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "cmus/memory.h"
+#include "cmus/profile.h"
 
 static inline double finite_or_zero(float value) {
     return isfinite(value) ? (double)value : 0.0;
@@ -72,6 +73,7 @@ cmus_smil cmus_smil_weights(const float *maps, int count, size_t size, double th
     }
     if (count <= 2)
         return result;
+    double began = cmus_profile_begin();
     double *pairs = pair_distances(maps, count, size), total = 0, smallest = INFINITY;
     for (int i = 0; i < count; i++) {
         double sum = 0;
@@ -90,5 +92,6 @@ cmus_smil cmus_smil_weights(const float *maps, int count, size_t size, double th
     }
     weigh_kept(count, result.centre, distance, kept, weight);
     cmus_free(pairs);
+    cmus_profile_end("smil", began);
     return result;
 }

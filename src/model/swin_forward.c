@@ -1,18 +1,20 @@
 #include <string.h>
 
-#include "cmus/gemm.h"
+#include "cmus/product.h"
 #include "swin_tape.h"
 
-/* Scratch of one forward block: normalised rows and branch output (a map each), GELU output (four). */
+/* Scratch of a forward pass: what attention mixed or merging joined (a map), and the inside of a branch that the tape
+ * does not keep (four). */
 typedef struct forward_scratch {
-    float *normal, *branch, *active;
+    float *map, *wide;
 } forward_scratch;
 
-enum { BACKWARD_UNITS = 12 /* swin_backward.c's buffers; forward needs 6 of the same size */, FORWARD_UNITS = 6 };
+enum { BACKWARD_UNITS = 10 /* swin_backward.c's buffers */, FORWARD_UNITS = 5, LISTS = 4, CACHE_LINE = 64 };
 
-size_t cmus_swin_scratch_bytes(const cmus_swin *swin, int images) {
-    /* one cache line of rounding a buffer; the lists of the backward pass */
-    return (size_t)images * (BACKWARD_UNITS * swin->unit * sizeof(float) + 8 * sizeof(int)) + 64 * 64;
+size_t cmus_swin_scratch_bytes(const cmus_swin *swin, int count, cmus_keep keep) {
+    int units = keep == CMUS_KEEP_NOTHING ? FORWARD_UNITS : BACKWARD_UNITS;
+    size_t lists = LISTS * sizeof(int) + 2 * (size_t)swin->stages[0].tokens * sizeof(float);
+    return (size_t)count * ((size_t)units * swin->unit * sizeof(float) + lists) + (BACKWARD_UNITS + LISTS) * CACHE_LINE;
 }
 
 /* patches [tokens][48] of one image [3][S][S], in the order of a convolution weight: channel, row, column. */
@@ -35,37 +37,82 @@ static void embed(const cmus_swin *swin, const float *weights, const float *cons
     cmus_linear_forward(tape->embedded, tape->patches, weights + swin->patch_weight, weights + swin->patch_bias,
                         tape->count * stage->tokens, PATCH_VALUES, stage->channels);
     cmus_subset all = {.count = tape->count, .tokens = stage->tokens};
+    if (tape->keep != CMUS_KEEP_NOTHING)
+        cmus_row_statistics(tape->embedded_statistics, tape->embedded, &all, stage->channels);
     cmus_layernorm_forward(tape->stage_in[0], tape->embedded, weights + swin->patch_norm_weight,
                            weights + swin->patch_norm_bias, &all, stage->channels);
 }
 
-static void block_forward(const swin_stage *stage, int index, const float *weights, const block_tape *tape, int count,
-                          const forward_scratch *scratch) {
-    const swin_block *block = &stage->blocks[index];
-    const cmus_windows *windows = &stage->windows[index % 2];
+void cmus_swin_qkv(const swin_stage *stage, const swin_block *block, const float *weights, const block_tape *tape,
+                   const cmus_subset *images, float *qkv) {
+    int channels = stage->channels;
+    cmus_operand normal = {.values = tape->in,
+                           .width = channels,
+                           .rows = images,
+                           .form = CMUS_OPERAND_LAYERNORM,
+                           .statistics = tape->in_statistics,
+                           .gamma = weights + block->norm1_weight,
+                           .beta = weights + block->norm1_bias};
+    cmus_operand weight = {.values = weights + block->qkv_weight, .width = channels, .transposed = true};
+    cmus_result result = {.values = qkv, .width = 3 * channels, .bias = weights + block->qkv_bias};
+    cmus_product(&normal, &weight, &result, cmus_subset_rows(images), 3 * channels, channels);
+}
+
+void cmus_swin_hidden(const swin_stage *stage, const swin_block *block, const float *weights, const block_tape *tape,
+                      const cmus_subset *images, float *hidden) {
+    int channels = stage->channels;
+    cmus_operand normal = {.values = tape->middle,
+                           .width = channels,
+                           .rows = images,
+                           .form = CMUS_OPERAND_LAYERNORM,
+                           .statistics = tape->middle_statistics,
+                           .gamma = weights + block->norm2_weight,
+                           .beta = weights + block->norm2_bias};
+    cmus_operand weight = {.values = weights + block->mlp0_weight, .width = channels, .transposed = true};
+    cmus_result result = {.values = hidden, .width = MLP_RATIO * channels, .bias = weights + block->mlp0_bias};
+    cmus_product(&normal, &weight, &result, cmus_subset_rows(images), MLP_RATIO * channels, channels);
+}
+
+static void attention_forward(const swin_stage *stage, const swin_block *block, const cmus_windows *windows,
+                              const float *weights, const block_tape *tape, int count, const forward_scratch *scratch) {
     int channels = stage->channels;
     cmus_subset kept = {.images = tape->attention.images, .count = tape->attention.count, .tokens = stage->tokens};
-    int rows = cmus_subset_rows(&kept);
-    cmus_layernorm_forward(scratch->normal, tape->in, weights + block->norm1_weight, weights + block->norm1_bias, &kept,
-                           channels);
-    cmus_linear_forward(tape->qkv, scratch->normal, weights + block->qkv_weight, weights + block->qkv_bias, rows,
-                        channels, 3 * channels);
-    cmus_window_attention_forward(tape->mixed, tape->qkv, weights + block->qkv_bias, weights + block->bias_table,
-                                  windows, kept.count, channels, stage->heads);
-    cmus_linear_forward(scratch->branch, tape->mixed, weights + block->proj_weight, weights + block->proj_bias, rows,
-                        channels, channels);
-    cmus_residual_forward(tape->middle, tape->in, scratch->branch, tape->attention.factor, &kept, count, channels);
+    float *qkv = tape->qkv ? tape->qkv : scratch->wide;
+    cmus_row_statistics(tape->in_statistics, tape->in, &kept, channels);
+    cmus_swin_qkv(stage, block, weights, tape, &kept, qkv);
+    cmus_window_attention_forward(scratch->map, qkv, weights + block->qkv_bias, weights + block->bias_table, windows,
+                                  kept.count, channels, stage->heads);
+    cmus_copy_unlisted(tape->middle, tape->in, &kept, count, channels);
+    cmus_operand mixed = {.values = scratch->map, .width = channels};
+    cmus_operand weight = {.values = weights + block->proj_weight, .width = channels, .transposed = true};
+    cmus_result result = {.values = tape->middle,
+                          .width = channels,
+                          .form = CMUS_RESULT_RESIDUAL,
+                          .bias = weights + block->proj_bias,
+                          .rows = &kept,
+                          .factor = tape->attention.factor,
+                          .other = tape->in};
+    cmus_product(&mixed, &weight, &result, cmus_subset_rows(&kept), channels, channels);
+}
 
-    kept = (cmus_subset){.images = tape->mlp.images, .count = tape->mlp.count, .tokens = stage->tokens};
-    rows = cmus_subset_rows(&kept);
-    cmus_layernorm_forward(scratch->normal, tape->middle, weights + block->norm2_weight, weights + block->norm2_bias,
-                           &kept, channels);
-    cmus_linear_forward(tape->hidden, scratch->normal, weights + block->mlp0_weight, weights + block->mlp0_bias, rows,
-                        channels, MLP_RATIO * channels);
-    cmus_gelu_forward(scratch->active, tape->hidden, (size_t)rows * (size_t)(MLP_RATIO * channels));
-    cmus_linear_forward(scratch->branch, scratch->active, weights + block->mlp3_weight, weights + block->mlp3_bias,
-                        rows, MLP_RATIO * channels, channels);
-    cmus_residual_forward(tape->out, tape->middle, scratch->branch, tape->mlp.factor, &kept, count, channels);
+static void mlp_forward(const swin_stage *stage, const swin_block *block, const float *weights, const block_tape *tape,
+                        int count, const forward_scratch *scratch) {
+    int channels = stage->channels, wide = MLP_RATIO * channels;
+    cmus_subset kept = {.images = tape->mlp.images, .count = tape->mlp.count, .tokens = stage->tokens};
+    float *hidden = tape->hidden ? tape->hidden : scratch->wide;
+    cmus_row_statistics(tape->middle_statistics, tape->middle, &kept, channels);
+    cmus_swin_hidden(stage, block, weights, tape, &kept, hidden);
+    cmus_copy_unlisted(tape->out, tape->middle, &kept, count, channels);
+    cmus_operand active = {.values = hidden, .width = wide, .form = CMUS_OPERAND_GELU};
+    cmus_operand weight = {.values = weights + block->mlp3_weight, .width = wide, .transposed = true};
+    cmus_result result = {.values = tape->out,
+                          .width = channels,
+                          .form = CMUS_RESULT_RESIDUAL,
+                          .bias = weights + block->mlp3_bias,
+                          .rows = &kept,
+                          .factor = tape->mlp.factor,
+                          .other = tape->middle};
+    cmus_product(&active, &weight, &result, cmus_subset_rows(&kept), channels, wide);
 }
 
 /* Token of the map that lies at `part` of the 2x2 block of merged token t, or -1 on padding. The parts' order is that
@@ -110,33 +157,46 @@ static void merge_forward(const cmus_swin *swin, int index, const float *weights
     const swin_stage *stage = &swin->stages[index], *next = stage + 1;
     cmus_subset all = {.count = tape->count, .tokens = stage->tokens};
     cmus_subset merged = {.count = tape->count, .tokens = next->tokens};
-    cmus_swin_merge_gather(scratch->branch, cmus_swin_stage_out(swin, tape, index), &all, stage->side, stage->channels);
-    cmus_layernorm_forward(scratch->normal, scratch->branch, weights + stage->merge_norm_weight,
-                           weights + stage->merge_norm_bias, &merged, 4 * stage->channels);
-    cmus_linear_forward(tape->stage_in[index + 1], scratch->normal, weights + stage->merge_weight, NULL,
-                        cmus_subset_rows(&merged), 4 * stage->channels, next->channels);
+    int wide = 4 * stage->channels;
+    float *joined = scratch->map, *statistics = scratch->wide;
+    cmus_swin_merge_gather(joined, cmus_swin_stage_out(swin, tape, index), &all, stage->side, stage->channels);
+    cmus_row_statistics(statistics, joined, &merged, wide);
+    cmus_operand normal = {.values = joined,
+                           .width = wide,
+                           .rows = &merged,
+                           .form = CMUS_OPERAND_LAYERNORM,
+                           .statistics = statistics,
+                           .gamma = weights + stage->merge_norm_weight,
+                           .beta = weights + stage->merge_norm_bias};
+    cmus_operand weight = {.values = weights + stage->merge_weight, .width = wide, .transposed = true};
+    cmus_result result = {.values = tape->stage_in[index + 1], .width = next->channels};
+    cmus_product(&normal, &weight, &result, cmus_subset_rows(&merged), next->channels, wide);
 }
 
 cmus_swin_tape *cmus_swin_forward(const cmus_swin *swin, const float *weights, const float *const *images,
-                                  const float *const *depth, int count, bool keep, cmus_arena *memory,
+                                  const float *const *depth, int count, cmus_keep keep, cmus_arena *memory,
                                   cmus_arena *scratch_memory, float *features) {
     cmus_swin_tape *tape = cmus_swin_tape_take(swin, depth, count, keep, memory);
     size_t unit = (size_t)count * swin->unit * sizeof(float);
     cmus_arena_reset(scratch_memory);
-    forward_scratch scratch = {.normal = cmus_arena_take(scratch_memory, 1, unit),
-                               .branch = cmus_arena_take(scratch_memory, 1, unit),
-                               .active = cmus_arena_take(scratch_memory, FORWARD_UNITS - 2, unit)};
+    forward_scratch scratch = {.map = cmus_arena_take(scratch_memory, 1, unit),
+                               .wide = cmus_arena_take(scratch_memory, FORWARD_UNITS - 1, unit)};
     embed(swin, weights, images, tape);
     for (int s = 0; s < CMUS_SWIN_STAGES; s++) {
         const swin_stage *stage = &swin->stages[s];
-        for (int b = 0; b < stage->depth; b++)
-            block_forward(stage, b, weights, &tape->blocks[stage->first_block + b], count, &scratch);
+        for (int b = 0; b < stage->depth; b++) {
+            const block_tape *block = &tape->blocks[stage->first_block + b];
+            attention_forward(stage, &stage->blocks[b], &stage->windows[b % 2], weights, block, count, &scratch);
+            mlp_forward(stage, &stage->blocks[b], weights, block, count, &scratch);
+        }
         if (s + 1 < CMUS_SWIN_STAGES)
             merge_forward(swin, s, weights, tape, &scratch);
     }
     const swin_stage *last = &swin->stages[CMUS_SWIN_STAGES - 1];
     cmus_subset all = {.count = count, .tokens = last->tokens};
-    cmus_layernorm_forward(features, cmus_swin_stage_out(swin, tape, CMUS_SWIN_STAGES - 1), weights + swin->norm_weight,
-                           weights + swin->norm_bias, &all, last->channels);
+    const float *out = cmus_swin_stage_out(swin, tape, CMUS_SWIN_STAGES - 1);
+    if (keep != CMUS_KEEP_NOTHING)
+        cmus_row_statistics(tape->out_statistics, out, &all, last->channels);
+    cmus_layernorm_forward(features, out, weights + swin->norm_weight, weights + swin->norm_bias, &all, last->channels);
     return tape;
 }

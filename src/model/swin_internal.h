@@ -35,22 +35,31 @@ typedef struct branch_tape {
 
 typedef struct block_tape {
     branch_tape attention, mlp;
-    const float *in; /* [images][tokens][channels] */
-    float *qkv;      /* [attention.count][tokens][3 channels] */
-    float *mixed;    /* [attention.count][tokens][channels] */
-    float *middle;   /* [images][tokens][channels]: between the branches */
-    float *hidden;   /* [mlp.count][tokens][4 channels]: before GELU */
-    float *out;      /* [images][tokens][channels] */
+    const float *in;                          /* [images][tokens][channels] */
+    float *qkv;                               /* [attention.count][tokens][3 channels], or NULL: computed again */
+    float *middle;                            /* [images][tokens][channels]: between the branches */
+    float *hidden;                            /* [mlp.count][tokens][4 channels]: before GELU; or NULL */
+    float *out;                               /* [images][tokens][channels] */
+    float *in_statistics, *middle_statistics; /* [images][tokens][2]: mean and inverse deviation, for LayerNorm */
 } block_tape;
 
 struct cmus_swin_tape {
     int count;
-    bool kept;
-    float *patches;  /* [images][tokens][48] */
-    float *embedded; /* [images][tokens][channels] before its LayerNorm */
+    cmus_keep keep;
+    float *patches;                              /* [images][tokens][48] */
+    float *embedded;                             /* [images][tokens][channels] before its LayerNorm */
+    float *embedded_statistics, *out_statistics; /* [images][tokens][2]: of the first and the last LayerNorm; if kept */
     float *stage_in[CMUS_SWIN_STAGES];
     block_tape *blocks;
 };
+
+/* The linear layers of a block that the backward pass may have to compute again; rows of the listed images only.
+ * qkv [rows][3 channels] = the first layer of the attention branch on LayerNorm(tape->in), */
+void cmus_swin_qkv(const swin_stage *stage, const swin_block *block, const float *weights, const block_tape *tape,
+                   const cmus_subset *images, float *qkv);
+/* hidden [rows][4 channels] = the first layer of the MLP on LayerNorm(tape->middle). */
+void cmus_swin_hidden(const swin_stage *stage, const swin_block *block, const float *weights, const block_tape *tape,
+                      const cmus_subset *images, float *hidden);
 
 /* The map behind the last block of a stage. */
 const float *cmus_swin_stage_out(const cmus_swin *swin, const cmus_swin_tape *tape, int stage);

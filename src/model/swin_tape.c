@@ -11,63 +11,65 @@ static void take_branch(branch_tape *branch, const float *const *depth, int coun
                         cmus_arena *memory) {
     branch->images = cmus_arena_take(memory, (size_t)count, sizeof(int));
     branch->factor = cmus_arena_take(memory, (size_t)count, sizeof(float));
-    branch->count = count;
-    if (!branch->images)
-        return;
-    branch->count = 0;
     for (int i = 0; i < count; i++) {
         float factor = depth && depth[i] ? depth[i][2 * block + part] : 1.0f;
         if (factor == 0)
             continue;
-        branch->images[branch->count] = i;
-        branch->factor[branch->count++] = factor;
+        if (branch->images) {
+            branch->images[branch->count] = i;
+            branch->factor[branch->count] = factor;
+        }
+        branch->count++;
     }
 }
 
-/* Buffers that blocks share when nothing is kept. */
+/* Maps that blocks share when nothing is kept. */
 typedef struct shared_buffers {
-    float *qkv, *mixed, *middle, *hidden, *map[2];
+    float *middle, *statistics, *map[2];
 } shared_buffers;
 
-static void take_block(block_tape *block, const swin_stage *stage, int count, const shared_buffers *shared, int parity,
-                       cmus_arena *memory) {
-    size_t width = (size_t)stage->tokens * (size_t)stage->channels;
-    if (shared) {
-        block->qkv = shared->qkv;
-        block->mixed = shared->mixed;
+static void take_block(block_tape *block, const swin_stage *stage, int count, cmus_keep keep,
+                       const shared_buffers *shared, int parity, cmus_arena *memory) {
+    size_t tokens = (size_t)stage->tokens, width = tokens * (size_t)stage->channels;
+    if (keep == CMUS_KEEP_NOTHING) {
         block->middle = shared->middle;
-        block->hidden = shared->hidden;
+        block->in_statistics = block->middle_statistics = shared->statistics;
         block->out = shared->map[parity];
         return;
     }
-    block->qkv = take(memory, block->attention.count, 3 * width);
-    block->mixed = take(memory, block->attention.count, width);
+    if (keep == CMUS_KEEP_ALL) {
+        block->qkv = take(memory, block->attention.count, 3 * width);
+        block->hidden = take(memory, block->mlp.count, MLP_RATIO * width);
+    }
+    block->in_statistics = take(memory, count, 2 * tokens);
+    block->middle_statistics = take(memory, count, 2 * tokens);
     block->middle = take(memory, count, width);
-    block->hidden = take(memory, block->mlp.count, MLP_RATIO * width);
     block->out = take(memory, count, width);
 }
 
-cmus_swin_tape *cmus_swin_tape_take(const cmus_swin *swin, const float *const *depth, int count, bool keep,
+cmus_swin_tape *cmus_swin_tape_take(const cmus_swin *swin, const float *const *depth, int count, cmus_keep keep,
                                     cmus_arena *memory) {
     const swin_stage *first = &swin->stages[0];
     cmus_swin_tape measured, *taken = cmus_arena_take(memory, 1, sizeof *taken), *tape = taken ? taken : &measured;
     block_tape *blocks = cmus_arena_take(memory, (size_t)swin->blocks, sizeof *blocks), ignored;
-    *tape = (cmus_swin_tape){.count = count, .kept = keep, .blocks = blocks};
+    *tape = (cmus_swin_tape){.count = count, .keep = keep, .blocks = blocks};
     tape->patches = take(memory, count, (size_t)first->tokens * PATCH_VALUES);
     tape->embedded = take(memory, count, (size_t)first->tokens * (size_t)first->channels);
-    shared_buffers shared = {0};
-    if (!keep) {
-        shared = (shared_buffers){.qkv = take(memory, count, 3 * swin->unit),
-                                  .mixed = take(memory, count, swin->unit),
-                                  .middle = take(memory, count, swin->unit),
-                                  .hidden = take(memory, count, MLP_RATIO * swin->unit),
-                                  .map = {take(memory, count, swin->unit), take(memory, count, swin->unit)}};
+    if (keep != CMUS_KEEP_NOTHING) {
+        tape->embedded_statistics = take(memory, count, 2 * (size_t)first->tokens);
+        tape->out_statistics = take(memory, count, 2 * (size_t)cmus_swin_tokens(swin));
     }
+    shared_buffers shared = {0};
+    if (keep == CMUS_KEEP_NOTHING)
+        shared = (shared_buffers){.middle = take(memory, count, swin->unit),
+                                  .statistics = take(memory, count, 2 * (size_t)first->tokens),
+                                  .map = {take(memory, count, swin->unit), take(memory, count, swin->unit)}};
     int parity = 0;
     for (int s = 0; s < CMUS_SWIN_STAGES; s++) {
         const swin_stage *stage = &swin->stages[s];
-        tape->stage_in[s] =
-            keep ? take(memory, count, (size_t)stage->tokens * (size_t)stage->channels) : shared.map[parity];
+        tape->stage_in[s] = keep == CMUS_KEEP_NOTHING
+                                ? shared.map[parity]
+                                : take(memory, count, (size_t)stage->tokens * (size_t)stage->channels);
         parity ^= 1;
         const float *in = tape->stage_in[s];
         for (int b = 0; b < stage->depth; b++) {
@@ -75,7 +77,7 @@ cmus_swin_tape *cmus_swin_tape_take(const cmus_swin *swin, const float *const *d
             *block = (block_tape){.in = in};
             take_branch(&block->attention, depth, count, stage->first_block + b, 0, memory);
             take_branch(&block->mlp, depth, count, stage->first_block + b, 1, memory);
-            take_block(block, stage, count, keep ? NULL : &shared, parity, memory);
+            take_block(block, stage, count, keep, &shared, parity, memory);
             in = block->out;
             parity ^= 1;
         }
@@ -83,8 +85,8 @@ cmus_swin_tape *cmus_swin_tape_take(const cmus_swin *swin, const float *const *d
     return taken;
 }
 
-size_t cmus_swin_tape_bytes(const cmus_swin *swin, int images, bool keep) {
+size_t cmus_swin_tape_bytes(const cmus_swin *swin, const float *const *depth, int count, cmus_keep keep) {
     cmus_arena measure = cmus_arena_make(0);
-    cmus_swin_tape_take(swin, NULL, images, keep, &measure);
+    cmus_swin_tape_take(swin, depth, count, keep, &measure);
     return measure.used;
 }

@@ -4,9 +4,10 @@
 
 #include "swin_internal.h"
 
-/* Takes a tape for `count` images out of `memory`; the branches keep the images whose factor in depth is not 0. Without
- * `keep`, blocks share their buffers and only two maps are alive at a time. NULL while the arena only measures. */
-cmus_swin_tape *cmus_swin_tape_take(const cmus_swin *swin, const float *const *depth, int count, bool keep,
+/* Takes a tape for `count` images out of `memory`; the branches keep the images whose factor in depth is not 0. If
+ * nothing is kept, blocks share their buffers and only two maps are alive at a time. NULL while the arena only
+ * measures. */
+cmus_swin_tape *cmus_swin_tape_take(const cmus_swin *swin, const float *const *depth, int count, cmus_keep keep,
                                     cmus_arena *memory);
 
 #endif

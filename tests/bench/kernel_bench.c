@@ -127,28 +127,23 @@ typedef struct rows {
     int channels;
     cmus_subset subset;
     size_t count;
-    float *in, *out, *gradient, *gamma, *d_gamma;
+    float *in, *out, *gradient, *gamma, *d_gamma, *statistics;
 } rows;
-
-static void gelu_forward(void *context) {
-    rows *r = context;
-    cmus_gelu_forward(r->out, r->in, r->count);
-}
-
-static void gelu_backward(void *context) {
-    rows *r = context;
-    cmus_gelu_backward(r->out, r->gradient, r->in, &r->subset, r->channels);
-}
 
 static void layernorm_forward(void *context) {
     rows *r = context;
     cmus_layernorm_forward(r->out, r->in, r->gamma, r->gamma, &r->subset, r->channels);
 }
 
+static void layernorm_statistics(void *context) {
+    rows *r = context;
+    cmus_row_statistics(r->statistics, r->in, &r->subset, r->channels);
+}
+
 static void layernorm_backward(void *context) {
     rows *r = context;
-    cmus_layernorm_backward(r->out, r->d_gamma, r->d_gamma + r->channels, r->gradient, r->in, r->gamma, &r->subset,
-                            &r->subset, r->channels);
+    cmus_layernorm_backward(r->out, r->d_gamma, r->d_gamma + r->channels, r->gradient, r->in, r->statistics, r->gamma,
+                            &r->subset, &r->subset, r->channels);
 }
 
 /* `tokens` rows of an image; in nanoseconds an element. */
@@ -161,13 +156,14 @@ static void bench_rows(const char *name, int tokens, int channels, void (*const 
     r.gradient = values(r.count, 1);
     r.gamma = values(width, 1);
     r.d_gamma = values(2 * width, 0);
+    r.statistics = values(2 * (size_t)(images * tokens), 1);
     printf("%-10s %5d x %4d", name, images * tokens, channels);
     for (int i = 0; i < count; i++) {
         double seconds = seconds_of(calls[i], &r);
         printf("   %s %.3f ms, %.2f elements/ns", names[i], 1e3 * seconds, 1e-9 * (double)r.count / seconds);
     }
     printf("\n");
-    float *all[] = {r.in, r.out, r.gradient, r.gamma, r.d_gamma};
+    float *all[] = {r.in, r.out, r.gradient, r.gamma, r.d_gamma, r.statistics};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         cmus_free(all[i]);
 }
@@ -200,15 +196,11 @@ static void run(void) {
         for (int stage = 0; stage < 4; stage++)
             for (int shifted = 0; shifted < (stage < 3 ? 2 : 1); shifted++)
                 bench_attention(stage, shifted);
-    static void (*const gelu[])(void *) = {gelu_forward, gelu_backward};
-    static void (*const layernorm[])(void *) = {layernorm_forward, layernorm_backward};
-    static const char *const names[] = {"forward", "backward"};
-    if (wanted("gelu"))
-        for (int stage = 0; stage < 4; stage += 2)
-            bench_rows("gelu", 3136 >> 2 * stage, 512 << stage, gelu, names, 2);
+    static void (*const layernorm[])(void *) = {layernorm_forward, layernorm_statistics, layernorm_backward};
+    static const char *const names[] = {"forward", "statistics", "backward"};
     if (wanted("layernorm"))
         for (int stage = 0; stage < 4; stage += 2)
-            bench_rows("layernorm", 3136 >> 2 * stage, 128 << stage, layernorm, names, 2);
+            bench_rows("layernorm", 3136 >> 2 * stage, 128 << stage, layernorm, names, 3);
     if (wanted("adam"))
         bench_adam((size_t)1 << 25);
 }
@@ -222,7 +214,7 @@ int main(int argc, char **argv) {
     static const struct argp parser = {
         options,
         parse_option,
-        "[attention|gelu|layernorm|adam]",
+        "[attention|layernorm|adam]",
         "Times the kernels of src/math on the shapes of Swin-B at 224 pixels; all of them, or the named ones."
         "\vOMP_NUM_THREADS=1 gives the speed of one core; CMUS_KERNELS picks the kernels.",
         NULL,

@@ -1,17 +1,21 @@
 /* Compiled once for each processor family; CMakeLists.txt gives the flags, CMUS_KERNEL_TABLE and CMUS_KERNEL_NAME. */
 #include "kernels.h"
+#include "product.h"
 #include "rows.h"
 #include "window_head.h"
 
 extern const cmus_kernels CMUS_KERNEL_TABLE;
 const cmus_kernels CMUS_KERNEL_TABLE = {
     .name = CMUS_KERNEL_NAME,
+    .tile_rows = TILE_ROWS,
+    .tile_columns = TILE_COLUMNS,
+    .product_pack_left = product_pack_left,
+    .product_pack_right = product_pack_right,
+    .product_multiply = product_multiply,
+    .product_store = product_store,
+    .row_statistics = row_statistics_kernel,
     .layernorm_forward = layernorm_forward,
     .layernorm_backward = layernorm_backward,
-    .gelu_forward = gelu_forward,
-    .gelu_backward = gelu_backward,
-    .add_scaled = add_scaled,
-    .scale = scale,
     .head_forward = head_forward,
     .head_backward = head_backward,
     .adam = adam_kernel,

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "cmus/adam.h"
+#include "cmus/product.h"
 #include "cmus/window_attention.h"
 
 /* Of the scores of one window, [key][query]. A bias keeps 48 queries a row, and behind all rows the last query's keys,
@@ -19,6 +20,16 @@ enum {
     CMUS_SCORE_SIZE = (49 * CMUS_SCORE_STRIDE + 15) / 16 * 16,
     CMUS_ODD_SIZE = 64,
     CMUS_BIAS_SIZE = 49 * 48 + CMUS_ODD_SIZE
+};
+
+/* How matrix products are cut (product.c). */
+enum {
+    CMUS_ROW_DEPTH = 512,                 /* largest slice of the depth if the left operand is stored by rows */
+    CMUS_ROW_STEP = CMUS_ROW_DEPTH + 16,  /* floats from row to row of a left panel: off the cache's powers of two */
+    CMUS_COLUMN_DEPTH = 512,              /* the same if it is stored by depth, where the result is large */
+    CMUS_PANEL_SIZE = 16 * CMUS_ROW_STEP, /* floats of a packed left panel */
+    CMUS_LEFT_PANELS = 24,                /* that stay in the second cache */
+    CMUS_LARGEST_TILE = 16 * 32
 };
 
 /* One head of one image: all its windows. */
@@ -49,16 +60,21 @@ static inline size_t cmus_head_scratch(int head_channels) {
 
 typedef struct cmus_kernels {
     const char *name;
+    int tile_rows, tile_columns; /* of a product's tile */
+    void (*product_pack_left)(const cmus_operand *operand, int first, int end, int rows, int begin, int depth,
+                              float *packed, float *sums);
+    void (*product_pack_right)(const cmus_operand *operand, int first, int columns, int begin, int depth,
+                               float *packed);
+    void (*product_multiply)(bool left_by_depth, int rows, const float *left, const float *right, int depth,
+                             float *tile, const float *out, size_t width);
+    void (*product_store)(const cmus_result *result, int first_row, int rows, int first_column, int columns,
+                          const float *tile, bool add, bool last);
+    /* mean and inverse deviation of one row */
+    void (*row_statistics)(float statistics[2], const float *in, int channels);
     void (*layernorm_forward)(float *out, const float *in, const float *gamma, const float *beta, int channels);
     /* One row; d_gamma and d_beta [channels] of the caller's share. */
     void (*layernorm_backward)(float *d_in, float *d_gamma, float *d_beta, const float *d_out, const float *in,
-                               const float *gamma, int channels);
-    void (*gelu_forward)(float *out, const float *in, size_t count);
-    void (*gelu_backward)(float *out, float *gradient, const float *in, size_t count);
-    /* out = in + factor * branch */
-    void (*add_scaled)(float *out, const float *in, const float *branch, float factor, size_t count);
-    /* out = factor * in */
-    void (*scale)(float *out, const float *in, float factor, size_t count);
+                               const float statistics[2], const float *gamma, int channels);
     void (*head_forward)(const cmus_head_task *task);
     void (*head_backward)(const cmus_head_task *task);
     void (*adam)(const cmus_adam *adam, double correction1, double correction2, size_t count, float *weights,

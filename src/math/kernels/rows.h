@@ -1,4 +1,4 @@
-/* LayerNorm, GELU, residual and Adam kernels: loops that the compiler vectorises for each processor family. */
+/* LayerNorm and Adam kernels: loops that the compiler vectorises for each processor family. */
 #ifndef CMUS_KERNEL_ROWS_H
 #define CMUS_KERNEL_ROWS_H
 
@@ -22,6 +22,10 @@ static inline void row_statistics(const float *in, int channels, float *mean, fl
     *inverse = 1.0f / sqrtf(squares / (float)channels + LAYERNORM_EPSILON);
 }
 
+static void row_statistics_kernel(float statistics[2], const float *in, int channels) {
+    row_statistics(in, channels, &statistics[0], &statistics[1]);
+}
+
 static void layernorm_forward(float *restrict out, const float *restrict in, const float *restrict gamma,
                               const float *restrict beta, int channels) {
     float mean, inverse;
@@ -32,10 +36,9 @@ static void layernorm_forward(float *restrict out, const float *restrict in, con
 }
 
 static void layernorm_backward(float *restrict d_in, float *restrict d_gamma, float *restrict d_beta,
-                               const float *restrict d_out, const float *restrict in, const float *restrict gamma,
-                               int channels) {
-    float mean, inverse, sum = 0, product = 0;
-    row_statistics(in, channels, &mean, &inverse);
+                               const float *restrict d_out, const float *restrict in, const float statistics[2],
+                               const float *restrict gamma, int channels) {
+    float mean = statistics[0], inverse = statistics[1], sum = 0, product = 0;
 #pragma omp simd reduction(+ : sum, product)
     for (int c = 0; c < channels; c++) {
         float normal = (in[c] - mean) * inverse, scaled = d_out[c] * gamma[c];
@@ -51,34 +54,6 @@ static void layernorm_backward(float *restrict d_in, float *restrict d_gamma, fl
         float normal = (in[c] - mean) * inverse;
         d_in[c] += inverse * (d_out[c] * gamma[c] - sum - normal * product);
     }
-}
-
-static void gelu_forward(float *restrict out, const float *restrict in, size_t count) {
-#pragma omp simd
-    for (size_t i = 0; i < count; i++)
-        out[i] = gelu_value(in[i]);
-}
-
-static void gelu_backward(float *restrict out, float *restrict gradient, const float *restrict in, size_t count) {
-#pragma omp simd
-    for (size_t i = 0; i < count; i++) {
-        float slope;
-        out[i] = gelu_value_and_slope(in[i], &slope);
-        gradient[i] *= slope;
-    }
-}
-
-static void add_scaled(float *restrict out, const float *restrict in, const float *restrict branch, float factor,
-                       size_t count) {
-#pragma omp simd
-    for (size_t i = 0; i < count; i++)
-        out[i] = in[i] + factor * branch[i];
-}
-
-static void scale(float *restrict out, const float *restrict in, float factor, size_t count) {
-#pragma omp simd
-    for (size_t i = 0; i < count; i++)
-        out[i] = factor * in[i];
 }
 
 static void adam_kernel(const cmus_adam *adam, double correction1, double correction2, size_t count,

@@ -34,8 +34,6 @@ enum {
     STRIDE = CMUS_SCORE_STRIDE,
     LAST_ROWS = TOKENS % ROW_BLOCK
 };
-typedef float loose_lanes __attribute__((vector_size(LANES * sizeof(float)), aligned(4), may_alias));
-typedef int int_lanes __attribute__((vector_size(LANES * sizeof(int))));
 
 static inline lanes lanes_load(const float *from) {
     return *(const loose_lanes *)from;
@@ -52,8 +50,8 @@ static inline lanes lanes_max(lanes other, lanes value) {
 #elif defined(__AVX2__)
     return (lanes)_mm256_max_ps((__m256)other, (__m256)value);
 #else
-    int_lanes take = (int_lanes)(other > value);
-    return (lanes)((take & (int_lanes)other) | (~take & (int_lanes)value));
+    lane_indices take = (lane_indices)(other > value);
+    return (lanes)((take & (lane_indices)other) | (~take & (lane_indices)value));
 #endif
 }
 
@@ -67,59 +65,23 @@ static inline lanes lanes_exp2(lanes x) {
     p = p * r + EXP2_2;
     p = p * r + EXP2_1;
     p = p * r + EXP2_0;
-    return p * (lanes)((int_lanes)rounded << 23);
+    return p * (lanes)((lane_indices)rounded << 23);
 }
-
-/* Elements whose index lacks bit `step` come from the first vector of a pair, the others from the second: the lower
- * half of each 2 step elements (LOW) or the upper one (HIGH). */
-#define LOW(step, i) ((i) & (step) ? (i) - (step) + LANES : (i))
-#define HIGH(step, i) ((i) & (step) ? (i) + LANES : (i) + (step))
-#define FOUR(half, step, i) half(step, i), half(step, (i) + 1), half(step, (i) + 2), half(step, (i) + 3)
-#if defined(__AVX512F__)
-#define ALL(half, step)                                                                                                \
-    { FOUR(half, step, 0), FOUR(half, step, 4), FOUR(half, step, 8), FOUR(half, step, 12) }
-#elif defined(__AVX2__)
-#define ALL(half, step)                                                                                                \
-    { FOUR(half, step, 0), FOUR(half, step, 4) }
-#else
-#define ALL(half, step)                                                                                                \
-    { FOUR(half, step, 0) }
-#endif
-#define PAIR(half, step, a, b) __builtin_shuffle(a, b, (int_lanes)ALL(half, step))
-
-#define EXCHANGE(step)                                                                                                 \
-    _Pragma("GCC unroll 16") for (int i = 0; i < LANES; i++) if (!(i & (step))) {                                      \
-        lanes a = rows[i], b = rows[i + (step)];                                                                       \
-        rows[i] = PAIR(LOW, step, a, b);                                                                               \
-        rows[i + (step)] = PAIR(HIGH, step, a, b);                                                                     \
-    }
-
-/* rows [LANES] of LANES elements, transposed in place */
-static inline __attribute__((always_inline)) void transpose(lanes *rows) {
-    EXCHANGE(1)
-    EXCHANGE(2)
-#if defined(__AVX2__)
-    EXCHANGE(4)
-#endif
-#if defined(__AVX512F__)
-    EXCHANGE(8)
-#endif
-}
-
-#define ADD_PAIRS(step)                                                                                                \
-    _Pragma("GCC unroll 16") for (int i = 0; i < LANES; i += 2 * (step)) rows[i] =                                     \
-        PAIR(LOW, step, rows[i], rows[i + (step)]) + PAIR(HIGH, step, rows[i], rows[i + (step)]);
 
 /* The sum of each of LANES vectors, side by side; `rows` is used up. */
-static inline __attribute__((always_inline)) lanes row_sums(lanes *rows) {
-    ADD_PAIRS(1)
-    ADD_PAIRS(2)
-#if defined(__AVX2__)
-    ADD_PAIRS(4)
-#endif
-#if defined(__AVX512F__)
-    ADD_PAIRS(8)
-#endif
+static inline __attribute__((always_inline)) lanes row_sums(lanes rows[LANES]) {
+#pragma GCC unroll 4
+    for (int step = 1; step < LANES; step *= 2) {
+        lane_indices low, high;
+        for (int i = 0; i < LANES; i++) {
+            low[i] = i & step ? LANES + i - step : i;
+            high[i] = i & step ? LANES + i : i + step;
+        }
+#pragma GCC unroll 16
+        for (int i = 0; i < LANES; i += 2 * step)
+            rows[i] =
+                __builtin_shuffle(rows[i], rows[i + step], low) + __builtin_shuffle(rows[i], rows[i + step], high);
+    }
     return rows[0];
 }
 
@@ -222,9 +184,9 @@ typedef struct window_mask {
 } window_mask;
 
 static inline lanes mask_of(const window_mask *mask, int key, int query) {
-    const int_lanes *region = (const int_lanes *)(mask->region + query);
-    int_lanes other = *region != mask->region[key];
-    return (lanes)(other & (int_lanes)((lanes){0} - 100.0f * LOG2_E));
+    const lane_indices *region = (const lane_indices *)(mask->region + query);
+    lane_indices other = *region != mask->region[key];
+    return (lanes)(other & (lane_indices)((lanes){0} - 100.0f * LOG2_E));
 }
 
 /* `rows` rows (keys) of scores [.][STRIDE]: products of the rows of `keys` with `columns` [channels][48], on top of
@@ -353,7 +315,7 @@ static void transpose_rows(const float *rows, int padded, float *columns) {
 #pragma GCC unroll 16
             for (int r = 0; r < LANES; r++)
                 block[r] = *(const lanes *)(rows + (i + r) * padded + c);
-            transpose(block);
+            transpose_lanes(block);
 #pragma GCC unroll 16
             for (int r = 0; r < LANES; r++)
                 *(lanes *)(columns + (c + r) * QUERIES + i) = block[r];

@@ -1,0 +1,381 @@
+/* The inner parts of a matrix product: operands packed into panels on the way from memory, and the tile of the result
+ * that stays in registers.
+ *
+ * A left panel holds up to TILE_ROWS rows of the left matrix, a right panel TILE_COLUMNS columns of the right one, both
+ * for one slice of the depth. What an operand's form asks for (LayerNorm, GELU, a factor) happens while it is packed,
+ * what the result's form asks for while the finished tile is in the first cache.
+ */
+#ifndef CMUS_KERNEL_PRODUCT_H
+#define CMUS_KERNEL_PRODUCT_H
+
+#include <string.h>
+
+#include "kernels.h"
+#include "lanes.h"
+#include "vector_math.h"
+
+#if defined(__AVX512F__)
+enum { TILE_ROWS = 14 }; /* 28 accumulators of 32 registers */
+#elif defined(__AVX2__)
+enum { TILE_ROWS = 6 }; /* 12 of 16 */
+#else
+enum { TILE_ROWS = 5 }; /* 10 of 16 */
+#endif
+enum {
+    TILE_COLUMNS = 2 * LANES,
+    COLUMN_STEP = 16 /* floats from one depth to the next in a left panel that is stored by depth: a tile's rows fit */
+};
+
+/* Goes through the rows of a subset without a division for each. */
+typedef struct row_walk {
+    const cmus_subset *rows;
+    int image, token;
+    size_t full; /* row of the full array */
+} row_walk;
+
+static inline row_walk walk_begin(const cmus_subset *rows, int row) {
+    row_walk walk = {.rows = rows, .full = cmus_full_row(rows, row)};
+    if (rows) {
+        walk.image = row / rows->tokens;
+        walk.token = row % rows->tokens;
+    }
+    return walk;
+}
+
+static inline void walk_on(row_walk *walk) {
+    walk->full++;
+    if (!walk->rows || ++walk->token < walk->rows->tokens)
+        return;
+    walk->token = 0;
+    walk->image++;
+    if (walk->rows->images && walk->image < walk->rows->count)
+        walk->full = (size_t)walk->rows->images[walk->image] * (size_t)walk->rows->tokens;
+}
+
+/* `count` values of a stored row from column `begin` on, as the form asks. */
+static inline __attribute__((always_inline)) void operand_segment(const cmus_operand *operand, cmus_operand_form form,
+                                                                  const row_walk *walk, int begin, int count,
+                                                                  float *restrict out) {
+    size_t at = walk->full;
+    const float *restrict in = operand->values + at * (size_t)operand->width + begin;
+    if (form == CMUS_OPERAND_PLAIN) {
+        for (int i = 0; i < count; i++)
+            out[i] = in[i];
+    } else if (form == CMUS_OPERAND_SCALED) {
+        float factor = operand->factor[walk->image];
+        for (int i = 0; i < count; i++)
+            out[i] = factor * in[i];
+    } else if (form == CMUS_OPERAND_LAYERNORM) {
+        const float *restrict gamma = operand->gamma + begin, *restrict beta = operand->beta + begin;
+        float mean = operand->statistics[2 * at], inverse = operand->statistics[2 * at + 1];
+        for (int i = 0; i < count; i++)
+            out[i] = (in[i] - mean) * inverse * gamma[i] + beta[i];
+    } else {
+#pragma omp simd
+        for (int i = 0; i < count; i++)
+            out[i] = gelu_value(in[i]);
+    }
+}
+
+/* Rows [first, end) of a left matrix stored by rows: one after another, [CMUS_ROW_STEP] each, panel after panel. */
+static inline __attribute__((always_inline)) void pack_rows(const cmus_operand *operand, cmus_operand_form form,
+                                                            int first, int end, int rows, int begin, int depth,
+                                                            float *packed) {
+    row_walk walk = walk_begin(operand->rows, first);
+    for (int row = first; row < end; row++, walk_on(&walk)) {
+        int at = row - first;
+        operand_segment(operand, form, &walk, begin, depth,
+                        packed + (size_t)(at / rows) * CMUS_PANEL_SIZE + (size_t)(at % rows) * CMUS_ROW_STEP);
+    }
+}
+
+/* The same from a matrix stored by depth: panels [depth][COLUMN_STEP] of `rows` rows each; sums [end - first] += the
+ * sums over the depth. Each stored row is read from its beginning to its end, as memory likes it. */
+static inline __attribute__((always_inline)) void pack_columns(const cmus_operand *operand, cmus_operand_form form,
+                                                               int first, int end, int rows, int begin, int depth,
+                                                               float *packed, float *sums) {
+    row_walk walk = walk_begin(operand->rows, begin);
+    for (int k = 0; k < depth; k++, walk_on(&walk)) {
+        float *to = packed + (size_t)k * COLUMN_STEP;
+        for (int row = first; row < end; row += rows, to += CMUS_PANEL_SIZE) {
+            /* whole vectors where the stored row is long enough: what is too much belongs to no row of the tile */
+            if (row + COLUMN_STEP <= operand->width)
+                operand_segment(operand, form, &walk, row, COLUMN_STEP, to);
+            else
+                operand_segment(operand, form, &walk, row, end - row < rows ? end - row : rows, to);
+        }
+    }
+    for (int row = first; sums && row < end; row += rows, packed += CMUS_PANEL_SIZE, sums += rows) {
+        float total[COLUMN_STEP] = {0};
+        for (int k = 0; k < depth; k++)
+            for (int r = 0; r < COLUMN_STEP; r++)
+                total[r] += packed[(size_t)k * COLUMN_STEP + (size_t)r];
+        for (int r = 0; r < rows && row + r < end; r++)
+            sums[r] += total[r];
+    }
+}
+
+/* Columns [first, first + columns) of a right matrix stored by depth: panels [depth][TILE_COLUMNS]; what is missing of
+ * the last panel is zero. */
+static inline __attribute__((always_inline)) void pack_right(const cmus_operand *operand, cmus_operand_form form,
+                                                             int first, int columns, int begin, int depth,
+                                                             float *packed) {
+    row_walk walk = walk_begin(operand->rows, begin);
+    for (int k = 0; k < depth; k++, walk_on(&walk)) {
+        float *to = packed + (size_t)k * TILE_COLUMNS;
+        int c = 0;
+        for (; c + TILE_COLUMNS <= columns; c += TILE_COLUMNS, to += (size_t)depth * TILE_COLUMNS)
+            operand_segment(operand, form, &walk, first + c, TILE_COLUMNS, to);
+        if (c < columns) {
+            operand_segment(operand, form, &walk, first + c, columns - c, to);
+            memset(to + columns - c, 0, (size_t)(TILE_COLUMNS - (columns - c)) * sizeof *to);
+        }
+    }
+}
+
+/* Columns [first, first + columns) (at most LANES) of a right matrix stored by columns (a weight [outputs, inputs] of a
+ * linear layer; always plain) into one half of a panel. */
+static void pack_half_transposed(const cmus_operand *operand, int first, int columns, int begin, int depth,
+                                 float *panel) {
+    const float *in = operand->values + (size_t)first * (size_t)operand->width + begin;
+    int k = 0;
+    for (; columns == LANES && k + LANES <= depth; k += LANES) {
+        lanes square[LANES];
+#pragma GCC unroll 16
+        for (int c = 0; c < LANES; c++)
+            square[c] = *(const loose_lanes *)(in + (size_t)c * (size_t)operand->width + k);
+        transpose_lanes(square);
+#pragma GCC unroll 16
+        for (int i = 0; i < LANES; i++)
+            *(lanes *)(panel + (size_t)(k + i) * TILE_COLUMNS) = square[i];
+    }
+    for (; k < depth; k++)
+        for (int c = 0; c < LANES; c++)
+            panel[(size_t)k * TILE_COLUMNS + (size_t)c] =
+                c < columns ? in[(size_t)c * (size_t)operand->width + (size_t)k] : 0;
+}
+
+static void pack_right_transposed(const cmus_operand *operand, int first, int columns, int begin, int depth,
+                                  float *packed) {
+    for (int c = 0; c < columns; c += TILE_COLUMNS, packed += (size_t)depth * TILE_COLUMNS)
+        for (int half = 0; half < TILE_COLUMNS; half += LANES) {
+            int left = columns - c - half;
+            pack_half_transposed(operand, first + c + half,
+                                 left < 0       ? 0
+                                 : left < LANES ? left
+                                                : LANES,
+                                 begin, depth, packed + half);
+        }
+}
+
+static void product_pack_left(const cmus_operand *operand, int first, int end, int rows, int begin, int depth,
+                              float *packed, float *sums) {
+    if (!operand->transposed) {
+        switch (operand->form) {
+        case CMUS_OPERAND_PLAIN:
+            pack_rows(operand, CMUS_OPERAND_PLAIN, first, end, rows, begin, depth, packed);
+            return;
+        case CMUS_OPERAND_SCALED:
+            pack_rows(operand, CMUS_OPERAND_SCALED, first, end, rows, begin, depth, packed);
+            return;
+        case CMUS_OPERAND_LAYERNORM:
+            pack_rows(operand, CMUS_OPERAND_LAYERNORM, first, end, rows, begin, depth, packed);
+            return;
+        case CMUS_OPERAND_GELU:
+            pack_rows(operand, CMUS_OPERAND_GELU, first, end, rows, begin, depth, packed);
+            return;
+        }
+    }
+    if (operand->form == CMUS_OPERAND_SCALED)
+        pack_columns(operand, CMUS_OPERAND_SCALED, first, end, rows, begin, depth, packed, sums);
+    else
+        pack_columns(operand, CMUS_OPERAND_PLAIN, first, end, rows, begin, depth, packed, sums);
+}
+
+static void product_pack_right(const cmus_operand *operand, int first, int columns, int begin, int depth,
+                               float *packed) {
+    if (operand->transposed) {
+        pack_right_transposed(operand, first, columns, begin, depth, packed);
+        return;
+    }
+    switch (operand->form) {
+    case CMUS_OPERAND_PLAIN:
+        pack_right(operand, CMUS_OPERAND_PLAIN, first, columns, begin, depth, packed);
+        return;
+    case CMUS_OPERAND_SCALED:
+        pack_right(operand, CMUS_OPERAND_SCALED, first, columns, begin, depth, packed);
+        return;
+    case CMUS_OPERAND_LAYERNORM:
+        pack_right(operand, CMUS_OPERAND_LAYERNORM, first, columns, begin, depth, packed);
+        return;
+    case CMUS_OPERAND_GELU:
+        pack_right(operand, CMUS_OPERAND_GELU, first, columns, begin, depth, packed);
+        return;
+    }
+}
+
+/* tile [rows][TILE_COLUMNS] = left panel times right panel; element (r, k) of the left one at r * row_step + k *
+ * depth_step. `rows` and the steps are constants wherever this is inlined, so that all sums stay in registers. Asks for
+ * the memory at `out`, rows of `width` floats, where the tile will go: a line now and then, as many at once would fill
+ * the queue that the operands need. */
+static inline __attribute__((always_inline)) void multiply(int rows, size_t row_step, size_t depth_step,
+                                                           const float *restrict left, const float *restrict right,
+                                                           int depth, float *restrict tile, const float *out,
+                                                           size_t width) {
+    enum { LINE = 16 /* floats */ };
+    lanes sum[TILE_ROWS][2];
+    for (int r = 0; r < rows; r++)
+        sum[r][0] = sum[r][1] = (lanes){0};
+    int k = 0, step = depth / rows + 1;
+    while (k < depth) {
+        int end = k + step < depth ? k + step : depth;
+        __builtin_prefetch(out, 1, 2);
+        __builtin_prefetch(out + LINE, 1, 2);
+        out += width;
+        for (; k < end; k++) {
+            lanes right0 = ((const lanes *)right)[0], right1 = ((const lanes *)right)[1];
+            right += TILE_COLUMNS;
+#pragma GCC unroll 16
+            for (int r = 0; r < rows; r++) {
+                float factor = left[(size_t)r * row_step];
+                sum[r][0] += factor * right0;
+                sum[r][1] += factor * right1;
+            }
+            left += depth_step;
+        }
+    }
+#pragma GCC unroll 16
+    for (int r = 0; r < rows; r++) {
+        ((lanes *)tile)[2 * r] = sum[r][0];
+        ((lanes *)tile)[2 * r + 1] = sum[r][1];
+    }
+}
+
+static inline __attribute__((always_inline)) void multiply_rows(int rows, size_t row_step, size_t depth_step,
+                                                                const float *left, const float *right, int depth,
+                                                                float *tile, const float *out, size_t width) {
+    switch (rows) {
+    case 1:
+        multiply(1, row_step, depth_step, left, right, depth, tile, out, width);
+        return;
+    case 2:
+        multiply(2, row_step, depth_step, left, right, depth, tile, out, width);
+        return;
+    case 3:
+        multiply(3, row_step, depth_step, left, right, depth, tile, out, width);
+        return;
+    case 4:
+        multiply(4, row_step, depth_step, left, right, depth, tile, out, width);
+        return;
+    case 5:
+        multiply(5, row_step, depth_step, left, right, depth, tile, out, width);
+        return;
+#if defined(__AVX2__) || defined(__AVX512F__)
+    case 6:
+        multiply(6, row_step, depth_step, left, right, depth, tile, out, width);
+        return;
+#endif
+#if defined(__AVX512F__)
+    case 7:
+        multiply(7, row_step, depth_step, left, right, depth, tile, out, width);
+        return;
+    case 8:
+        multiply(8, row_step, depth_step, left, right, depth, tile, out, width);
+        return;
+    case 9:
+        multiply(9, row_step, depth_step, left, right, depth, tile, out, width);
+        return;
+    case 10:
+        multiply(10, row_step, depth_step, left, right, depth, tile, out, width);
+        return;
+    case 11:
+        multiply(11, row_step, depth_step, left, right, depth, tile, out, width);
+        return;
+    case 12:
+        multiply(12, row_step, depth_step, left, right, depth, tile, out, width);
+        return;
+    case 13:
+        multiply(13, row_step, depth_step, left, right, depth, tile, out, width);
+        return;
+    case 14:
+        multiply(14, row_step, depth_step, left, right, depth, tile, out, width);
+        return;
+#endif
+    }
+}
+
+static void product_multiply(bool left_by_depth, int rows, const float *left, const float *right, int depth,
+                             float *tile, const float *out, size_t width) {
+    if (left_by_depth)
+        multiply_rows(rows, 1, COLUMN_STEP, left, right, depth, tile, out, width);
+    else
+        multiply_rows(rows, CMUS_ROW_STEP, 1, left, right, depth, tile, out, width);
+}
+
+/* What happens to a finished tile. */
+typedef struct tile_store {
+    cmus_result_form form; /* of this slice: STORE until the last one */
+    bool add, bias;
+} tile_store;
+
+/* One row of a finished tile; `columns` and `how` are constants but for the last tile of a row. */
+static inline __attribute__((always_inline)) void store_row(const cmus_result *result, tile_store how, int row,
+                                                            size_t full, int first_column, int columns,
+                                                            const float *restrict tile) {
+    size_t width = (size_t)result->width;
+    bool residual = result->form == CMUS_RESULT_RESIDUAL;
+    float *restrict out = result->values + (residual ? full : (size_t)row) * width + first_column;
+    float value[TILE_COLUMNS];
+    for (int c = 0; c < columns; c++)
+        value[c] = tile[c];
+    if (how.add)
+        for (int c = 0; c < columns; c++)
+            value[c] += out[c];
+    if (how.bias) {
+        const float *restrict bias = result->bias + first_column;
+        for (int c = 0; c < columns; c++)
+            value[c] += bias[c];
+    }
+    if (how.form == CMUS_RESULT_RESIDUAL) {
+        const float *restrict other = result->other + full * width + first_column;
+        float factor = result->factor ? result->factor[row / result->rows->tokens] : 1.0f;
+        for (int c = 0; c < columns; c++)
+            value[c] = other[c] + factor * value[c];
+    } else if (how.form == CMUS_RESULT_GELU_SLOPE) {
+        const float *restrict other = result->other + full * width + first_column;
+#pragma omp simd
+        for (int c = 0; c < columns; c++)
+            value[c] *= gelu_slope(other[c]);
+    }
+    for (int c = 0; c < columns; c++)
+        out[c] = value[c];
+}
+
+static inline __attribute__((always_inline)) void store_tile(const cmus_result *result, tile_store how, int first_row,
+                                                             int rows, int first_column, int columns,
+                                                             const float *tile) {
+    row_walk walk = walk_begin(result->rows, first_row);
+    if (columns == TILE_COLUMNS)
+        for (int r = 0; r < rows; r++, walk_on(&walk))
+            store_row(result, how, first_row + r, walk.full, first_column, TILE_COLUMNS, tile + r * TILE_COLUMNS);
+    else
+        for (int r = 0; r < rows; r++, walk_on(&walk))
+            store_row(result, how, first_row + r, walk.full, first_column, columns, tile + r * TILE_COLUMNS);
+}
+
+/* The finished tile into the result. `add`: an earlier slice of the depth is there already; `last`: no slice follows.
+ */
+static void product_store(const cmus_result *result, int first_row, int rows, int first_column, int columns,
+                          const float *tile, bool add, bool last) {
+    tile_store how = {.form = last ? result->form : CMUS_RESULT_STORE, .add = add, .bias = last && result->bias};
+    if (how.form == CMUS_RESULT_RESIDUAL || how.form == CMUS_RESULT_GELU_SLOPE)
+        store_tile(result, how, first_row, rows, first_column, columns, tile);
+    else if (add)
+        store_tile(result, (tile_store){CMUS_RESULT_STORE, true, how.bias}, first_row, rows, first_column, columns,
+                   tile);
+    else
+        store_tile(result, (tile_store){CMUS_RESULT_STORE, false, how.bias}, first_row, rows, first_column, columns,
+                   tile);
+}
+
+#endif

@@ -1,0 +1,277 @@
+/* step_bench: how fast updates of the network are, and where their time goes. */
+#include <argp.h>
+#include <errno.h>
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench.h"
+#include "cmus/adam.h"
+#include "cmus/evaluate.h"
+#include "cmus/gemm.h"
+#include "cmus/log.h"
+#include "cmus/memory.h"
+#include "cmus/metrics.h"
+#include "cmus/program.h"
+
+enum { OPTION_BATCH = 256, OPTION_TEM, OPTION_STEPS, OPTION_SEED, OPTION_DATA, OPTION_CSV, OPTION_PRODUCTS };
+enum { MOMENTS = 3, DEFAULT_CLASSES = 3 };
+
+typedef struct arguments {
+    const char *config, *data, *csv;
+    const char **overrides;
+    size_t override_count, override_capacity;
+    long batch, tem, steps, seed, products; /* batch, tem, seed: -1 for what the configuration says */
+} arguments;
+
+static const struct argp_option options[] = {
+    {"batch", OPTION_BATCH, "CASES", 0, "Cases of an update, over all ranks (default: batch of CONFIG)", 0},
+    {"tem", OPTION_TEM, "K", 0, "TEM images of a case; with --data at most so many (default: max_tem of CONFIG)", 0},
+    {"steps", OPTION_STEPS, "N", 0, "Updates; the later half of them counts (default 8)", 0},
+    {"seed", OPTION_SEED, "S", 0, "Seed of weights, images and random choices (default: seed of CONFIG)", 0},
+    {"data", OPTION_DATA, "DIR", 0, "Cases of a packed data set; without it, random images in memory", 0},
+    {"csv", OPTION_CSV, "FILE", 0, "Write a row an update into FILE", 0},
+    {"products", OPTION_PRODUCTS, "N", 0, "List the N kinds of matrix products that took most time (default 0)", 0},
+    {0}};
+
+static error_t parse_count(const char *text, const char *name, long least, struct argp_state *state, long *count) {
+    char *end;
+    errno = 0;
+    *count = strtol(text, &end, 10);
+    if (end != text && !*end && !errno && *count >= least && *count <= 1000000)
+        return 0;
+    argp_error(state, "--%s %s: a whole number from %ld is expected", name, text, least);
+    return EINVAL; /* ranks beside the first one do not end in argp_error */
+}
+
+static error_t parse(int key, char *value, struct argp_state *state) {
+    arguments *given = state->input;
+    switch (key) {
+    case OPTION_BATCH:
+        return parse_count(value, "batch", 1, state, &given->batch);
+    case OPTION_TEM:
+        return parse_count(value, "tem", 1, state, &given->tem);
+    case OPTION_STEPS:
+        return parse_count(value, "steps", 1, state, &given->steps);
+    case OPTION_SEED:
+        return parse_count(value, "seed", 0, state, &given->seed);
+    case OPTION_PRODUCTS:
+        return parse_count(value, "products", 0, state, &given->products);
+    case OPTION_DATA:
+        given->data = value;
+        return 0;
+    case OPTION_CSV:
+        given->csv = value;
+        return 0;
+    case ARGP_KEY_ARG:
+        if (!given->config) {
+            given->config = value;
+            return 0;
+        }
+        given->overrides =
+            cmus_grow(given->overrides, &given->override_capacity, given->override_count + 1, sizeof *given->overrides);
+        given->overrides[given->override_count++] = value;
+        return 0;
+    case ARGP_KEY_END:
+        if (given->config)
+            return 0;
+        argp_error(state, "CONFIG is needed");
+        return EINVAL;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp parser = {
+    .options = options,
+    .parser = parse,
+    .args_doc = "CONFIG [KEY=VALUE...]",
+    .doc =
+        "Times updates of CMUS-Net as the trainer makes them: stochastic depth and dropout are drawn, gradients of all "
+        "ranks summed, weights moved by Adam. `mpirun -np N step_bench ...' shares the cases over ranks.\v"
+        "Prints seconds by phase (median and shortest of the later half of the updates), FLOPs that had to be done "
+        "(matrix products and window attention, counted from their shapes), the speed of the BLAS on the products of "
+        "the very same updates alone, peak memory, and the time of every operation. Reduction includes waiting for "
+        "the slowest rank. Exit code: 0 done, 1 failed, 2 wrong usage."};
+
+typedef struct bench {
+    const cmus_communicator *communicator;
+    const arguments *given;
+    cmus_config config;
+    cmus_dataset *dataset;
+    cmus_net *net;
+    float *moments[MOMENTS];
+    bench_cases *cases;
+    bench_step *steps; /* [given->steps] */
+} bench;
+
+/* Not collective. Network, weights, moments and cases. */
+static cmus_status prepare(bench *b) {
+    const arguments *given = b->given;
+    cmus_config *config = &b->config;
+    CMUS_TRY(cmus_blas_check());
+    CMUS_TRY(cmus_config_read(given->config, given->overrides, given->override_count, config));
+    config->batch = given->batch > 0 ? (int)given->batch : config->batch;
+    config->max_tem = given->tem > 0 ? (int)given->tem : config->max_tem;
+    config->seed = given->seed >= 0 ? (uint64_t)given->seed : config->seed;
+    config->net.classes = config->class_count ? config->class_count : DEFAULT_CLASSES;
+    if (given->data) {
+        CMUS_TRY(cmus_dataset_open(given->data, &b->dataset));
+        config->net.classes = cmus_dataset_class_count(b->dataset);
+        if (cmus_dataset_image_size(b->dataset) != config->net.image_size)
+            return cmus_fail(CMUS_ERROR_MISMATCH, "%s: image_size is %d, but the images of %s have %d pixels",
+                             given->config, config->net.image_size, given->data, cmus_dataset_image_size(b->dataset));
+    }
+    CMUS_TRY(cmus_net_create(&config->net, true, &b->net));
+    const cmus_parameters *parameters = cmus_net_parameters(b->net);
+    cmus_parameters_initialize(parameters, config->seed, cmus_net_weights(b->net));
+    for (int i = 0; i < MOMENTS; i++)
+        b->moments[i] = cmus_allocate(parameters->size, sizeof(float));
+    b->cases = bench_cases_make(b->net, b->dataset, config, b->communicator);
+    b->steps = cmus_allocate((size_t)given->steps, sizeof *b->steps);
+    return CMUS_OK;
+}
+
+/* Gradients of this rank's cases, in the trainer's portions; adds their losses. */
+static cmus_status run_own(bench *b, int step, double *loss) {
+    double scale = b->config.loss_reduction == CMUS_REDUCTION_MEAN ? 1.0 / b->config.batch : 1.0;
+    int count = bench_cases_own(b->cases);
+    for (int begin = 0; begin < count; begin += CMUS_CASES_AT_ONCE) {
+        int part = count - begin < CMUS_CASES_AT_ONCE ? count - begin : CMUS_CASES_AT_ONCE;
+        double began = cmus_profile_begin();
+        cmus_status status = bench_cases_load(b->cases, step, begin, part);
+        cmus_profile_end(bench_phase_names[BENCH_DATA], began);
+        CMUS_TRY(status);
+        cmus_case_result *results = bench_cases_results(b->cases);
+        cmus_net_gradients(b->net, bench_cases_loaded(b->cases), part, scale, results);
+        for (int i = 0; i < part; i++)
+            *loss += results[i].total_loss / b->config.batch;
+    }
+    return CMUS_OK;
+}
+
+/* Collective. One update; the number of a step is the time of Adam and the key of the random choices. */
+static cmus_status update(bench *b, int step, double *loss) {
+    size_t size = cmus_net_parameters(b->net)->size;
+    float *gradient = cmus_net_gradient(b->net);
+    double began = cmus_profile_begin(), part = cmus_profile_begin();
+    memset(gradient, 0, size * sizeof *gradient);
+    cmus_profile_end("gradient to zero", part);
+    cmus_profile_end(bench_phase_names[BENCH_UPDATE], began);
+    cmus_status status = run_own(b, step, loss);
+    began = cmus_profile_begin();
+    status = cmus_agree(b->communicator, status);
+    cmus_sum_floats(b->communicator, gradient, size, (size_t)b->config.bucket_mb << 20);
+    cmus_profile_end(bench_phase_names[BENCH_REDUCTION], began);
+    CMUS_TRY(status);
+    began = cmus_profile_begin();
+    part = cmus_profile_begin();
+    cmus_norm(gradient, size); /* the trainer looks at it before each update */
+    cmus_profile_end("gradient norm", part);
+    cmus_adam adam = cmus_adam_published();
+    adam.lr = b->config.lr;
+    adam.weight_decay = b->config.weight_decay;
+    cmus_adam_update(&adam, step + 1, size, cmus_net_weights(b->net), gradient, b->moments[0], b->moments[1],
+                     b->moments[2]);
+    cmus_profile_end(bench_phase_names[BENCH_UPDATE], began);
+    return CMUS_OK;
+}
+
+/* Seconds by phase so far, and in phase[BENCH_PHASES] the FLOPs: differences give those of a step. */
+static void read_totals(double *totals) {
+    size_t count;
+    cmus_profile_operation *table = cmus_profile_operations(&count);
+    memset(totals, 0, (BENCH_PHASES + 1) * sizeof *totals);
+    for (size_t i = 0; i < count; i++)
+        for (int phase = 0; phase < BENCH_PHASES; phase++)
+            if (strcmp(table[i].name, bench_phase_names[phase]) == 0)
+                totals[phase] = table[i].seconds;
+    totals[BENCH_PHASES] = cmus_profile_needed_flops();
+    cmus_free(table);
+}
+
+/* Collective. An update with its times, on all ranks. */
+static cmus_status timed_step(bench *b, int index) {
+    bench_step *step = &b->steps[index];
+    double before[BENCH_PHASES + 1], after[BENCH_PHASES + 1];
+    step->images = bench_cases_share(b->cases, index);
+    read_totals(before);
+    cmus_barrier(b->communicator);
+    double began = cmus_profile_begin(), start = cmus_seconds();
+    cmus_status status = update(b, index, &step->loss);
+    step->seconds = cmus_seconds() - start;
+    cmus_profile_end("step", began);
+    CMUS_TRY(status);
+    read_totals(after);
+    for (int i = 0; i <= BENCH_PHASES; i++)
+        after[i] -= before[i];
+    cmus_sum_doubles(b->communicator, after, BENCH_PHASES + 1);
+    cmus_sum_doubles(b->communicator, &step->loss, 1);
+    cmus_maximum_double(b->communicator, &step->seconds);
+    for (int phase = 0; phase < BENCH_PHASES; phase++)
+        step->phase[phase] = after[phase] / b->communicator->ranks;
+    step->flops = after[BENCH_PHASES];
+    return CMUS_OK;
+}
+
+/* Collective. */
+static cmus_status run(bench *b) {
+    int count = (int)b->given->steps, first = count / 2;
+    CMUS_TRY(cmus_agree(b->communicator, prepare(b)));
+    cmus_profile_enable(true);
+    cmus_progress progress;
+    cmus_progress_begin(&progress, "made", "updates", count);
+    for (int step = 0; step < count; step++) {
+        if (step == first)
+            cmus_profile_reset(); /* what came before was warming up */
+        CMUS_TRY(timed_step(b, step));
+        cmus_progress_update(&progress, step + 1);
+    }
+    cmus_profile_enable(false);
+    cmus_progress_end(&progress, count);
+    double peak_memory = (double)cmus_peak_memory(); /* before the replay needs its own */
+    cmus_maximum_double(b->communicator, &peak_memory);
+    bench_replay replay = bench_replay_products(b->communicator);
+    bench_report_print(&(bench_report){.communicator = b->communicator,
+                                       .config = &b->config,
+                                       .data = b->given->data,
+                                       .steps = b->steps,
+                                       .step_count = count,
+                                       .first = first,
+                                       .products = (int)b->given->products,
+                                       .peak_memory = peak_memory,
+                                       .replay = &replay});
+    bench_replay_free(&replay);
+    bool writes = b->given->csv && b->communicator->rank == 0;
+    return cmus_agree(b->communicator, writes ? bench_steps_write(b->given->csv, b->steps, count) : CMUS_OK);
+}
+
+static void free_bench(bench *b) {
+    bench_cases_free(b->cases);
+    for (int i = 0; i < MOMENTS; i++)
+        cmus_free(b->moments[i]);
+    cmus_net_free(b->net);
+    cmus_dataset_close(b->dataset);
+    cmus_free(b->steps);
+    cmus_profile_reset();
+}
+
+int main(int argc, char **argv) {
+    cmus_program_begin("step_bench");
+    cmus_communicator communicator = cmus_communicator_begin(&argc, &argv, "step_bench");
+    arguments given = {.batch = -1, .tem = -1, .steps = 8, .seed = -1};
+    /* Help and usage errors are printed once, by rank 0, which then ends: its exit code is that of the job. */
+    if (argp_parse(&parser, argc, argv, communicator.rank == 0 ? 0 : ARGP_SILENT, NULL, &given) != 0)
+        return 0;
+    int threads = cmus_threads_per_rank();
+    if (!getenv("OMP_NUM_THREADS"))
+        omp_set_num_threads(threads);
+    bench b = {.communicator = &communicator, .given = &given};
+    cmus_status status = run(&b);
+    free_bench(&b);
+    cmus_free(given.overrides);
+    int code = communicator.rank == 0 ? cmus_program_end(status) : 0; /* all ranks hold the same message */
+    cmus_broadcast(&communicator, &code, sizeof code, 0);
+    cmus_communicator_end();
+    return code;
+}
