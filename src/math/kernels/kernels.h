@@ -78,7 +78,7 @@ typedef struct cmus_kernels {
     void (*head_forward)(const cmus_head_task *task);
     void (*head_backward)(const cmus_head_task *task);
     void (*adam)(const cmus_adam *adam, double correction1, double correction2, size_t count, float *weights,
-                 const float *gradient, float *first, float *second, float *second_max);
+                 float *gradient, float *first, float *second, float *second_max);
 } cmus_kernels;
 
 /* The table picked for this processor, or named by the environment variable CMUS_KERNELS. Never NULL. */
