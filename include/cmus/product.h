@@ -13,6 +13,7 @@
 #include <stddef.h>
 
 #include "cmus/layers.h"
+#include "cmus/status.h"
 
 typedef enum cmus_operand_form {
     CMUS_OPERAND_PLAIN,
@@ -48,8 +49,17 @@ typedef struct cmus_result {
     const cmus_subset *rows; /* RESIDUAL, GELU_SLOPE; NULL: row r is row r */
     const float *factor;     /* RESIDUAL: [rows->count] or NULL (all 1) */
     const float *other;      /* does not overlap `values` */
+    bool exact;              /* in float32 whatever the precision of products is */
     float *left_sums;        /* [m] += sums of the left operand over k, or NULL; the left operand must be transposed */
 } cmus_result;
+
+/* How the operands of products are rounded; sums are float32. */
+typedef enum cmus_precision { CMUS_PRECISION_FP32, CMUS_PRECISION_BF16 } cmus_precision;
+
+/* For all products from now on that are not exact. CONFIG if the processor cannot do it: says what can be done. */
+cmus_status cmus_products_precision(cmus_precision precision);
+/* "float32", "bfloat16 by AMX", "bfloat16 by AVX512-BF16". */
+const char *cmus_products_description(void);
 
 /* Row of the full array behind stored row r. */
 static inline size_t cmus_full_row(const cmus_subset *rows, int r) {
@@ -61,7 +71,8 @@ static inline size_t cmus_full_row(const cmus_subset *rows, int r) {
 /* The product. A left operand that is transposed is plain or scaled. */
 void cmus_product(const cmus_operand *left, const cmus_operand *right, const cmus_result *result, int m, int n, int k);
 
-/* out [rows, outputs] = in [rows, inputs] weight' + bias; weight [outputs, inputs]; bias [outputs] or NULL.
+/* The linear layers outside the encoders, always in float32.
+ * out [rows, outputs] = in [rows, inputs] weight' + bias; weight [outputs, inputs]; bias [outputs] or NULL.
  * torch.nn.functional.linear. */
 void cmus_linear_forward(float *out, const float *in, const float *weight, const float *bias, int rows, int inputs,
                          int outputs);
