@@ -36,12 +36,29 @@ static inline void walk_on(row_walk *walk) {
         walk->full = (size_t)walk->rows->images[walk->image] * (size_t)walk->rows->tokens;
 }
 
+/* A stored row of an operand and what its form needs. */
+typedef struct stored_row {
+    const float *in, *gamma, *beta;
+    float factor, mean, inverse;
+} stored_row;
+
+static inline stored_row stored_row_at(const cmus_operand *operand, cmus_operand_form form, const row_walk *walk) {
+    stored_row row = {.in = operand->values + walk->full * (size_t)operand->width};
+    if (form == CMUS_OPERAND_SCALED)
+        row.factor = operand->factor[walk->image];
+    if (form == CMUS_OPERAND_LAYERNORM) {
+        row.mean = operand->statistics[2 * walk->full];
+        row.inverse = operand->statistics[2 * walk->full + 1];
+        row.gamma = operand->gamma;
+        row.beta = operand->beta;
+    }
+    return row;
+}
+
 /* `count` values of a stored row from column `begin` on, as the form asks. */
-static inline __attribute__((always_inline)) void operand_segment(const cmus_operand *operand, cmus_operand_form form,
-                                                                  const row_walk *walk, int begin, int count,
-                                                                  float *restrict out) {
-    size_t at = walk->full;
-    const float *restrict in = operand->values + at * (size_t)operand->width + begin;
+static inline __attribute__((always_inline)) void row_segment(const stored_row *row, cmus_operand_form form, int begin,
+                                                              int count, float *restrict out) {
+    const float *restrict in = row->in + begin;
     if (form == CMUS_OPERAND_PLAIN) {
         int i = 0;
         for (; i + LANES <= count; i += LANES) /* by hand, or it becomes a call of memmove */
@@ -49,19 +66,24 @@ static inline __attribute__((always_inline)) void operand_segment(const cmus_ope
         for (; i < count; i++)
             out[i] = in[i];
     } else if (form == CMUS_OPERAND_SCALED) {
-        float factor = operand->factor[walk->image];
         for (int i = 0; i < count; i++)
-            out[i] = factor * in[i];
+            out[i] = row->factor * in[i];
     } else if (form == CMUS_OPERAND_LAYERNORM) {
-        const float *restrict gamma = operand->gamma + begin, *restrict beta = operand->beta + begin;
-        float mean = operand->statistics[2 * at], inverse = operand->statistics[2 * at + 1];
+        const float *restrict gamma = row->gamma + begin, *restrict beta = row->beta + begin;
         for (int i = 0; i < count; i++)
-            out[i] = (in[i] - mean) * inverse * gamma[i] + beta[i];
+            out[i] = (in[i] - row->mean) * row->inverse * gamma[i] + beta[i];
     } else {
 #pragma omp simd
         for (int i = 0; i < count; i++)
             out[i] = gelu_value(in[i]);
     }
+}
+
+static inline __attribute__((always_inline)) void operand_segment(const cmus_operand *operand, cmus_operand_form form,
+                                                                  const row_walk *walk, int begin, int count,
+                                                                  float *restrict out) {
+    stored_row row = stored_row_at(operand, form, walk);
+    row_segment(&row, form, begin, count, out);
 }
 
 /* What happens to a finished tile. */

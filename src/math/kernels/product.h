@@ -48,13 +48,13 @@ static inline __attribute__((always_inline)) void pack_columns(const cmus_operan
     row_walk walk = walk_begin(operand->rows, begin);
     for (int k = 0; k < depth; k++, walk_on(&walk)) {
         float *to = packed + (size_t)k * COLUMN_STEP;
-        for (int row = first; row < end; row += rows, to += PANEL_SIZE) {
-            /* whole vectors where the stored row is long enough: what is too much belongs to no row of the tile */
-            if (row + COLUMN_STEP <= operand->width)
-                operand_segment(operand, form, &walk, row, COLUMN_STEP, to);
-            else
-                operand_segment(operand, form, &walk, row, end - row < rows ? end - row : rows, to);
-        }
+        stored_row stored = stored_row_at(operand, form, &walk);
+        int row = first;
+        /* whole vectors where the stored row is long enough: what is too much belongs to no row of the tile */
+        for (; row < end && row + COLUMN_STEP <= operand->width; row += rows, to += PANEL_SIZE)
+            row_segment(&stored, form, row, COLUMN_STEP, to);
+        for (; row < end; row += rows, to += PANEL_SIZE)
+            row_segment(&stored, form, row, end - row < rows ? end - row : rows, to);
     }
     for (int row = first; sums && row < end; row += rows, packed += PANEL_SIZE, sums += rows) {
         float total[COLUMN_STEP] = {0};
@@ -75,10 +75,11 @@ static inline __attribute__((always_inline)) void pack_right(const cmus_operand 
     for (int k = 0; k < depth; k++, walk_on(&walk)) {
         float *to = packed + (size_t)k * TILE_COLUMNS;
         int c = 0;
+        stored_row stored = stored_row_at(operand, form, &walk);
         for (; c + TILE_COLUMNS <= columns; c += TILE_COLUMNS, to += (size_t)depth * TILE_COLUMNS)
-            operand_segment(operand, form, &walk, first + c, TILE_COLUMNS, to);
+            row_segment(&stored, form, first + c, TILE_COLUMNS, to);
         if (c < columns) {
-            operand_segment(operand, form, &walk, first + c, columns - c, to);
+            row_segment(&stored, form, first + c, columns - c, to);
             memset(to + columns - c, 0, (size_t)(TILE_COLUMNS - (columns - c)) * sizeof *to);
         }
     }
