@@ -101,35 +101,6 @@ static void erf_is_accurate(void) {
     CU_ASSERT(isnan(vector_erf(NAN)));
 }
 
-static double gelu_error(float x, float found) {
-    double reference = (double)x * 0.5 * (1 + erf((double)x / sqrt(2)));
-    return fabs((double)found - reference) / fmax(1, fabs((double)x));
-}
-
-static double gelu_slope_error(float x, float found) {
-    double wide = (double)x, density = exp(-wide * wide / 2) / sqrt(2 * acos(-1));
-    return fabs((double)found - (0.5 * (1 + erf(wide / sqrt(2))) + wide * density));
-}
-
-static void gelu_values(float *out, const float *in) {
-    cmus_kernels_pick()->gelu_forward(out, in, COUNT);
-}
-
-static void gelu_slopes(float *out, const float *in) {
-    static float values[COUNT];
-    for (int i = 0; i < COUNT; i++)
-        out[i] = 1;
-    cmus_kernels_pick()->gelu_backward(values, out, in, COUNT);
-}
-
-/* The kernels themselves, as compiled: the errors stated in layers.h. */
-static void gelu_is_accurate(void) {
-    CU_ASSERT(largest_error(gelu_values, gelu_error, -10, 10, 400) < 3e-7);
-    CU_ASSERT(largest_error(gelu_values, gelu_error, -1000, 1000, 100) < 3e-7);
-    CU_ASSERT(largest_error(gelu_slopes, gelu_slope_error, -10, 10, 400) < 5e-7);
-    CU_ASSERT(largest_error(gelu_slopes, gelu_slope_error, -1000, 1000, 100) < 5e-7);
-}
-
 static void families_have_names(void) {
     CU_ASSERT_PTR_NOT_NULL(cmus_kernels_named("generic"));
     CU_ASSERT_PTR_NULL(cmus_kernels_named("none"));
@@ -142,7 +113,6 @@ int main(void) {
     static const unit_test tests[] = {
         {"exp", exp_is_accurate},
         {"erf", erf_is_accurate},
-        {"GELU and its slope", gelu_is_accurate},
         {"families are found by name", families_have_names},
     };
     return unit_family_main("math: vector functions", tests, sizeof tests / sizeof tests[0]);
