@@ -13,8 +13,9 @@ typedef struct cmus_adam {
 /* beta 0.9 and 0.999, eps 1e-8, weight decay 5e-5, lr 5e-5 */
 cmus_adam cmus_adam_published(void);
 
-/* One update, `step` from 1. All buffers: [count]; first, second and second_max are the moments, zero before step 1. */
-void cmus_adam_update(const cmus_adam *adam, int64_t step, size_t count, float *weights, const float *gradient,
-                      float *first, float *second, float *second_max);
+/* One update, `step` from 1. All buffers: [count]; first, second and second_max are the moments, zero before step 1.
+ * The gradient is 0 afterwards, ready for the next one: a pass over it saved. */
+void cmus_adam_update(const cmus_adam *adam, int64_t step, size_t count, float *weights, float *gradient, float *first,
+                      float *second, float *second_max);
 
 #endif

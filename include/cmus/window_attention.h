@@ -34,8 +34,9 @@ void cmus_window_attention_forward(float *out, const float *qkv, const float *qk
                                    const cmus_windows *windows, int images, int channels, int heads);
 
 /* d_qkv [count][height * width][3 * channels] is overwritten; d_qkv_bias [3 * channels] += what flows to padded tokens
- * (only that: the rest are the column sums of d_qkv); d_bias_table += its gradient. d_out is compact: [count]; qkv
- * holds the images slots[0 ... count - 1] (NULL: in order). */
+ * (only that: the rest are the column sums of d_qkv); d_bias_table += its gradient. mixed [count][height * width]
+ * [channels], or NULL: the output of the forward pass, made again from qkv. d_out is compact: [count]; qkv holds the
+ * images slots[0 ... count - 1] (NULL: in order). */
 void cmus_window_attention_backward(float *d_qkv, float *d_qkv_bias, float *d_bias_table, float *mixed,
                                     const float *d_out, const float *qkv, const float *qkv_bias,
                                     const float *bias_table, const cmus_windows *windows, const int *slots, int count,

@@ -11,8 +11,8 @@ cmus_adam cmus_adam_published(void) {
     return (cmus_adam){.lr = 5e-5, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8, .weight_decay = 5e-5};
 }
 
-void cmus_adam_update(const cmus_adam *adam, int64_t step, size_t count, float *weights, const float *gradient,
-                      float *first, float *second, float *second_max) {
+void cmus_adam_update(const cmus_adam *adam, int64_t step, size_t count, float *weights, float *gradient, float *first,
+                      float *second, float *second_max) {
     double began = cmus_profile_begin();
     const cmus_kernels *kernels = cmus_kernels_pick();
     double correction1 = 1.0 - pow(adam->beta1, (double)step), correction2 = 1.0 - pow(adam->beta2, (double)step);

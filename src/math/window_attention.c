@@ -8,7 +8,12 @@
 #include "cmus/profile.h"
 #include "kernels/kernels.h"
 
-enum { SHIFT = CMUS_WINDOW / 2, TABLE_SIDE = 2 * CMUS_WINDOW - 1, SCORES = CMUS_WINDOW_TOKENS * CMUS_SCORE_STRIDE };
+enum {
+    SHIFT = CMUS_WINDOW / 2,
+    TABLE_SIDE = 2 * CMUS_WINDOW - 1,
+    LAST = CMUS_WINDOW_TOKENS - 1,
+    UNIT_WINDOWS = 8 /* at least, in a unit of work of the backward pass */
+};
 
 /* Region of a position on one shifted axis: the last window is cut where the rolled part begins. */
 static int axis_region(int position, int padded, int shift) {
@@ -53,14 +58,27 @@ int cmus_relative_position(int i, int j) {
     return (rows + CMUS_WINDOW - 1) * TABLE_SIDE + columns + CMUS_WINDOW - 1;
 }
 
-/* [heads][49][64]: the table spread over all pairs; -infinity in the padding, whose probability then is 0. */
-static float *expand_bias(const float *table, int heads) {
-    float *bias = cmus_allocate_raw((size_t)heads * SCORES, sizeof *bias);
+/* Place of the pair in a bias or its gradient: kernels.h. */
+static inline int bias_place(int query, int key) {
+    return query < LAST ? key * LAST + query : CMUS_WINDOW_TOKENS * LAST + key;
+}
+
+/* One head's bias [CMUS_BIAS_SIZE]: the table spread over all pairs, times log2(e), as the kernels work with powers of
+ * 2; -infinity in the padding, whose weight then is 0. */
+static void spread_bias(const float *table, int heads, int head, float *bias) {
+    const float log2_e = 1.44269504088896341f;
+    for (int i = 0; i < CMUS_WINDOW_TOKENS; i++)
+        for (int j = 0; j < CMUS_WINDOW_TOKENS; j++)
+            bias[bias_place(i, j)] = table[cmus_relative_position(i, j) * heads + head] * log2_e;
+    for (int i = CMUS_WINDOW_TOKENS * CMUS_WINDOW_TOKENS; i < CMUS_BIAS_SIZE; i++)
+        bias[i] = -INFINITY;
+}
+
+static float *spread_biases(const float *table, int heads) {
+    float *bias = cmus_allocate_raw((size_t)heads * CMUS_BIAS_SIZE, sizeof *bias);
+#pragma omp parallel for schedule(static)
     for (int h = 0; h < heads; h++)
-        for (int i = 0; i < CMUS_WINDOW_TOKENS; i++)
-            for (int j = 0; j < CMUS_SCORE_STRIDE; j++)
-                bias[(size_t)h * SCORES + (size_t)(i * CMUS_SCORE_STRIDE + j)] =
-                    j < CMUS_WINDOW_TOKENS ? table[cmus_relative_position(i, j) * heads + h] : -INFINITY;
+        spread_bias(table, heads, h, bias + (size_t)h * CMUS_BIAS_SIZE);
     return bias;
 }
 
@@ -77,20 +95,22 @@ void cmus_window_attention_forward(float *out, const float *qkv, const float *qk
     double began = cmus_profile_begin();
     const cmus_kernels *kernels = cmus_kernels_pick();
     int head_channels = channels / heads;
-    size_t tokens = (size_t)windows->height * (size_t)windows->width, width = (size_t)channels;
+    size_t map = (size_t)windows->height * (size_t)windows->width * (size_t)channels;
     size_t scratch_size = cmus_head_scratch(head_channels);
-    float *bias = expand_bias(bias_table, heads);
+    float *bias = spread_biases(bias_table, heads);
     float *scratch = cmus_allocate_raw((size_t)omp_get_max_threads() * scratch_size, sizeof *scratch);
 #pragma omp parallel for schedule(static)
     for (int unit = 0; unit < images * heads; unit++) {
-        size_t image = (size_t)(unit / heads), head = (size_t)(unit % heads);
-        cmus_head_task task = {.qkv = qkv + image * tokens * 3 * width + head * (size_t)head_channels,
+        size_t image = (size_t)(unit / heads), head = (size_t)(unit % heads), next = (size_t)(unit + 1);
+        size_t next_place = next / (size_t)heads * map * 3 + next % (size_t)heads * (size_t)head_channels;
+        cmus_head_task task = {.qkv = qkv + image * 3 * map + head * (size_t)head_channels,
+                               .next_qkv = unit + 1 < images * heads ? qkv + next_place : NULL,
                                .qkv_bias = qkv_bias + head * (size_t)head_channels,
-                               .bias = bias + head * SCORES,
+                               .bias = bias + head * CMUS_BIAS_SIZE,
                                .windows = windows,
                                .channels = channels,
                                .head_channels = head_channels,
-                               .out = out + image * tokens * width + head * (size_t)head_channels,
+                               .out = out + image * map + head * (size_t)head_channels,
                                .scratch = scratch + (size_t)omp_get_thread_num() * scratch_size};
         kernels->head_forward(&task);
     }
@@ -100,20 +120,66 @@ void cmus_window_attention_forward(float *out, const float *qkv, const float *qk
     cmus_profile_end("window attention", began);
 }
 
-/* Adds what each image's head left behind, image after image. */
-static void reduce_heads(const float *d_bias, const float *d_padded, int count, int channels, int heads,
-                         float *d_bias_table, float *d_qkv_bias) {
-    int head_channels = channels / heads;
-    for (int unit = 0; unit < count * heads; unit++) {
-        int head = unit % heads;
-        const float *scores = d_bias + (size_t)unit * SCORES;
-        for (int i = 0; i < CMUS_WINDOW_TOKENS; i++)
-            for (int j = 0; j < CMUS_WINDOW_TOKENS; j++)
-                d_bias_table[cmus_relative_position(i, j) * heads + head] += scores[i * CMUS_SCORE_STRIDE + j];
-        const float *padded = d_padded + (size_t)unit * 3 * (size_t)head_channels;
+/* What the threads of a backward pass share. A unit of work is one head of `group` images. */
+typedef struct backward_work {
+    float *d_qkv, *mixed;
+    const float *d_out, *qkv, *qkv_bias, *bias;
+    const cmus_windows *windows;
+    const int *slots;
+    int count, channels, heads, group;
+    float *d_table;  /* [units][169] */
+    float *d_padded; /* [units][3][head channels] */
+} backward_work;
+
+static inline size_t slot_of(const backward_work *work, int image) {
+    return (size_t)(work->slots ? work->slots[image] : image);
+}
+
+/* scratch: of the kernel, then CMUS_BIAS_SIZE. */
+static void backward_unit(const backward_work *work, int unit, float *scratch) {
+    const cmus_kernels *kernels = cmus_kernels_pick();
+    int head = unit % work->heads, first = unit / work->heads * work->group;
+    int head_channels = work->channels / work->heads;
+    size_t map = (size_t)work->windows->height * (size_t)work->windows->width * (size_t)work->channels;
+    size_t offset = (size_t)head * (size_t)head_channels;
+    float *d_bias = scratch + cmus_head_scratch(head_channels);
+    memset(d_bias, 0, CMUS_BIAS_SIZE * sizeof *d_bias);
+    for (int i = first; i < first + work->group && i < work->count; i++) {
+        size_t image = (size_t)i, slot = slot_of(work, i);
+        bool last = i + 1 == work->count;
+        cmus_head_task task = {.qkv = work->qkv + slot * 3 * map + offset,
+                               .next_qkv = last ? NULL : work->qkv + slot_of(work, i + 1) * 3 * map + offset,
+                               .next_d_out = last ? NULL : work->d_out + (image + 1) * map + offset,
+                               .qkv_bias = work->qkv_bias + offset,
+                               .bias = work->bias + (size_t)head * CMUS_BIAS_SIZE,
+                               .windows = work->windows,
+                               .channels = work->channels,
+                               .head_channels = head_channels,
+                               .out = work->mixed ? work->mixed + image * map + offset : NULL,
+                               .d_out = work->d_out + image * map + offset,
+                               .d_qkv = work->d_qkv + image * 3 * map + offset,
+                               .d_padded = work->d_padded + (size_t)(unit * 3 * head_channels),
+                               .d_bias = d_bias,
+                               .scratch = scratch};
+        kernels->head_backward(&task);
+    }
+    float *d_table = work->d_table + (size_t)unit * CMUS_BIAS_ROWS;
+    for (int i = 0; i < CMUS_WINDOW_TOKENS; i++)
+        for (int j = 0; j < CMUS_WINDOW_TOKENS; j++)
+            d_table[cmus_relative_position(i, j)] += d_bias[bias_place(i, j)];
+}
+
+/* Adds what the units left behind, one after another. */
+static void reduce_units(const backward_work *work, int units, float *d_bias_table, float *d_qkv_bias) {
+    int head_channels = work->channels / work->heads;
+    for (int unit = 0; unit < units; unit++) {
+        int head = unit % work->heads;
+        for (int row = 0; row < CMUS_BIAS_ROWS; row++)
+            d_bias_table[row * work->heads + head] += work->d_table[unit * CMUS_BIAS_ROWS + row];
+        const float *padded = work->d_padded + (size_t)unit * 3 * (size_t)head_channels;
         for (int part = 0; part < 3; part++)
             for (int c = 0; c < head_channels; c++)
-                d_qkv_bias[part * channels + head * head_channels + c] += padded[part * head_channels + c];
+                d_qkv_bias[part * work->channels + head * head_channels + c] += padded[part * head_channels + c];
     }
 }
 
@@ -122,35 +188,32 @@ void cmus_window_attention_backward(float *d_qkv, float *d_qkv_bias, float *d_bi
                                     const float *bias_table, const cmus_windows *windows, const int *slots, int count,
                                     int channels, int heads) {
     double began = cmus_profile_begin();
-    const cmus_kernels *kernels = cmus_kernels_pick();
-    int head_channels = channels / heads;
-    size_t tokens = (size_t)windows->height * (size_t)windows->width, width = (size_t)channels;
-    size_t units = (size_t)count * (size_t)heads, scratch_size = cmus_head_scratch(head_channels);
-    float *bias = expand_bias(bias_table, heads);
+    /* few windows an image: several images share one gradient of the bias */
+    int group = windows->count < UNIT_WINDOWS ? UNIT_WINDOWS / windows->count : 1;
+    int units = (count + group - 1) / group * heads;
+    size_t scratch_size = cmus_head_scratch(channels / heads) + CMUS_BIAS_SIZE;
+    float *bias = spread_biases(bias_table, heads);
     float *scratch = cmus_allocate_raw((size_t)omp_get_max_threads() * scratch_size, sizeof *scratch);
-    float *d_bias = cmus_allocate(units * SCORES, sizeof *d_bias);
-    float *d_padded = cmus_allocate(units * 3 * (size_t)head_channels, sizeof *d_padded);
+    backward_work work = {.d_qkv = d_qkv,
+                          .mixed = mixed,
+                          .d_out = d_out,
+                          .qkv = qkv,
+                          .qkv_bias = qkv_bias,
+                          .bias = bias,
+                          .windows = windows,
+                          .slots = slots,
+                          .count = count,
+                          .channels = channels,
+                          .heads = heads,
+                          .group = group,
+                          .d_table = cmus_allocate((size_t)units * CMUS_BIAS_ROWS, sizeof(float)),
+                          .d_padded = cmus_allocate((size_t)units * 3 * (size_t)(channels / heads), sizeof(float))};
 #pragma omp parallel for schedule(static)
-    for (int unit = 0; unit < count * heads; unit++) {
-        size_t image = (size_t)(unit / heads), head = (size_t)(unit % heads);
-        size_t slot = slots ? (size_t)slots[image] : image, offset = head * (size_t)head_channels;
-        cmus_head_task task = {.qkv = qkv + slot * tokens * 3 * width + offset,
-                               .qkv_bias = qkv_bias + offset,
-                               .bias = bias + head * SCORES,
-                               .windows = windows,
-                               .channels = channels,
-                               .head_channels = head_channels,
-                               .out = mixed ? mixed + image * tokens * width + offset : NULL,
-                               .d_out = d_out + image * tokens * width + offset,
-                               .d_qkv = d_qkv + image * tokens * 3 * width + offset,
-                               .d_padded = d_padded + (size_t)unit * 3 * (size_t)head_channels,
-                               .d_bias = d_bias + (size_t)unit * SCORES,
-                               .scratch = scratch + (size_t)omp_get_thread_num() * scratch_size};
-        kernels->head_backward(&task);
-    }
-    reduce_heads(d_bias, d_padded, count, channels, heads, d_bias_table, d_qkv_bias);
-    cmus_free(d_padded);
-    cmus_free(d_bias);
+    for (int unit = 0; unit < units; unit++)
+        backward_unit(&work, unit, scratch + (size_t)omp_get_thread_num() * scratch_size);
+    reduce_units(&work, units, d_bias_table, d_qkv_bias);
+    cmus_free(work.d_padded);
+    cmus_free(work.d_table);
     cmus_free(scratch);
     cmus_free(bias);
     cmus_profile_flops("window attention backward", head_flops(windows, BACKWARD_PRODUCTS, count, channels));

@@ -1,4 +1,4 @@
-/* exp and erf of the kernels against libm, over dense ranges, compiled for each processor family. */
+/* exp2 and GELU of the kernels against libm, over dense ranges, compiled for each processor family. */
 #include <math.h>
 #include <string.h>
 
@@ -16,34 +16,49 @@ enum { COUNT = 1 << 12 };
 typedef void (*evaluate)(float *out, const float *in);
 
 /* The compiler inlines the functions into these and may contract products and sums as the family's kernels do. */
-static void exp_plain(float *out, const float *in) {
+static void exp2_plain(float *out, const float *in) {
     for (int i = 0; i < COUNT; i++)
-        out[i] = vector_exp(in[i]);
+        out[i] = vector_exp2(in[i]);
 }
 
-FAMILY("avx2,fma") static void exp_avx2(float *out, const float *in) {
+FAMILY("avx2,fma") static void exp2_avx2(float *out, const float *in) {
     for (int i = 0; i < COUNT; i++)
-        out[i] = vector_exp(in[i]);
+        out[i] = vector_exp2(in[i]);
 }
 
-FAMILY("avx512f,avx512dq,avx512bw,avx512vl,fma") static void exp_avx512(float *out, const float *in) {
+FAMILY("avx512f,avx512dq,avx512bw,avx512vl,fma") static void exp2_avx512(float *out, const float *in) {
     for (int i = 0; i < COUNT; i++)
-        out[i] = vector_exp(in[i]);
+        out[i] = vector_exp2(in[i]);
 }
 
-static void erf_plain(float *out, const float *in) {
+static void gelu_plain(float *out, const float *in) {
     for (int i = 0; i < COUNT; i++)
-        out[i] = vector_erf(in[i]);
+        out[i] = gelu_value(in[i]);
 }
 
-FAMILY("avx2,fma") static void erf_avx2(float *out, const float *in) {
+FAMILY("avx2,fma") static void gelu_avx2(float *out, const float *in) {
     for (int i = 0; i < COUNT; i++)
-        out[i] = vector_erf(in[i]);
+        out[i] = gelu_value(in[i]);
 }
 
-FAMILY("avx512f,avx512dq,avx512bw,avx512vl,fma") static void erf_avx512(float *out, const float *in) {
+FAMILY("avx512f,avx512dq,avx512bw,avx512vl,fma") static void gelu_avx512(float *out, const float *in) {
     for (int i = 0; i < COUNT; i++)
-        out[i] = vector_erf(in[i]);
+        out[i] = gelu_value(in[i]);
+}
+
+static void slope_plain(float *out, const float *in) {
+    for (int i = 0; i < COUNT; i++)
+        gelu_value_and_slope(in[i], &out[i]);
+}
+
+FAMILY("avx2,fma") static void slope_avx2(float *out, const float *in) {
+    for (int i = 0; i < COUNT; i++)
+        gelu_value_and_slope(in[i], &out[i]);
+}
+
+FAMILY("avx512f,avx512dq,avx512bw,avx512vl,fma") static void slope_avx512(float *out, const float *in) {
+    for (int i = 0; i < COUNT; i++)
+        gelu_value_and_slope(in[i], &out[i]);
 }
 
 static evaluate of_family(evaluate plain, evaluate avx2, evaluate avx512) {
@@ -53,13 +68,27 @@ static evaluate of_family(evaluate plain, evaluate avx2, evaluate avx512) {
 
 typedef double (*error_of)(float x, float found);
 
-static double exp_error(float x, float found) {
-    double reference = exp((double)x);
+static double exp2_error(float x, float found) {
+    double reference = exp2((double)x);
     return fabs((double)found - reference) / reference;
 }
 
-static double erf_error(float x, float found) {
-    return fabs((double)found - erf((double)x));
+/* Of the normal distribution; exact in the relative error far below 0. */
+static double probability(double x) {
+    return 0.5 * erfc(-x / sqrt(2));
+}
+
+static double gelu_error(float x, float found) {
+    return fabs((double)found - (double)x * probability((double)x)) / fmax(1, fabs((double)x));
+}
+
+static double relative_gelu_error(float x, float found) {
+    return fabs((double)found / ((double)x * probability((double)x)) - 1);
+}
+
+static double gelu_slope_error(float x, float found) {
+    double wide = (double)x, density = exp(-wide * wide / 2) / sqrt(2 * acos(-1));
+    return fabs((double)found - (probability(wide) + wide * density));
 }
 
 /* Largest error over [from, to] in `blocks` blocks of even steps. */
@@ -78,27 +107,44 @@ static double largest_error(evaluate function, error_of error, double from, doub
     return largest;
 }
 
-static void exp_is_accurate(void) {
-    evaluate function = of_family(exp_plain, exp_avx2, exp_avx512);
-    CU_ASSERT(largest_error(function, exp_error, -87, 88, 400) < 2e-7);
-    CU_ASSERT(largest_error(function, exp_error, -1, 1, 100) < 2e-7);
-    CU_ASSERT(largest_error(function, exp_error, -1e-6, 1e-6, 10) < 2e-7);
-    CU_ASSERT_EQUAL(vector_exp(0), 1);
-    CU_ASSERT_EQUAL(vector_exp(1e9f), vector_exp(88)); /* the value at the end of the range */
-    CU_ASSERT_EQUAL(vector_exp(INFINITY), vector_exp(88));
-    CU_ASSERT_EQUAL(vector_exp(-INFINITY), vector_exp(-87));
-    CU_ASSERT(isnan(vector_exp(NAN)));
+static void exp2_is_accurate(void) {
+    evaluate function = of_family(exp2_plain, exp2_avx2, exp2_avx512);
+    CU_ASSERT(largest_error(function, exp2_error, -126, 127, 400) < 2.5e-7);
+    CU_ASSERT(largest_error(function, exp2_error, -1, 1, 100) < 2.5e-7);
+    CU_ASSERT(largest_error(function, exp2_error, -1e-6, 1e-6, 10) < 2.5e-7);
+    CU_ASSERT_EQUAL(vector_exp2(-128), 0);
+    CU_ASSERT_EQUAL(vector_exp2(-1e9f), 0);
+    CU_ASSERT_EQUAL(vector_exp2(-INFINITY), 0);
+    CU_ASSERT(isnan(vector_exp2(NAN)));
 }
 
-static void erf_is_accurate(void) {
-    evaluate function = of_family(erf_plain, erf_avx2, erf_avx512);
-    CU_ASSERT(largest_error(function, erf_error, -6, 6, 400) < 2e-7);
-    CU_ASSERT(largest_error(function, erf_error, -1e-3, 1e-3, 20) < 1e-10);
-    CU_ASSERT(largest_error(function, erf_error, 0.9, 0.95, 50) < 2e-7); /* where the two polynomials meet */
-    CU_ASSERT_EQUAL(vector_erf(INFINITY), 1);
-    CU_ASSERT_EQUAL(vector_erf(-INFINITY), -1);
-    CU_ASSERT_EQUAL(vector_erf(100), 1);
-    CU_ASSERT(isnan(vector_erf(NAN)));
+static void gelu_is_accurate(void) {
+    evaluate function = of_family(gelu_plain, gelu_avx2, gelu_avx512);
+    CU_ASSERT(largest_error(function, gelu_error, -10, 10, 400) < 2e-7);
+    CU_ASSERT(largest_error(function, gelu_error, -1000, 1000, 100) < 2e-7);
+    CU_ASSERT(largest_error(function, relative_gelu_error, -2, -1e-6, 100) < 3e-6);
+    CU_ASSERT(largest_error(function, relative_gelu_error, -4, -2, 100) < 1e-4);
+    CU_ASSERT(largest_error(function, relative_gelu_error, -5, -4, 100) < 2e-3);
+    CU_ASSERT(largest_error(function, relative_gelu_error, -12, -5, 100) < 2);
+    CU_ASSERT_EQUAL(gelu_value(0), 0);
+    CU_ASSERT_EQUAL(gelu_value(100), 100);
+    CU_ASSERT_EQUAL(gelu_value(-1e30f), 0);
+    CU_ASSERT_EQUAL(gelu_value(INFINITY), INFINITY);
+    CU_ASSERT(isnan(gelu_value(NAN)));
+}
+
+static void gelu_slope_is_accurate(void) {
+    evaluate function = of_family(slope_plain, slope_avx2, slope_avx512);
+    CU_ASSERT(largest_error(function, gelu_slope_error, -10, 10, 400) < 3e-7);
+    CU_ASSERT(largest_error(function, gelu_slope_error, -1000, 1000, 100) < 3e-7);
+    for (float x = -9; x < 9; x += 0.37f) {
+        float slope, value = gelu_value_and_slope(x, &slope);
+        CU_ASSERT_EQUAL(value, gelu_value(x));
+        CU_ASSERT_EQUAL(slope, gelu_slope(x));
+    }
+    CU_ASSERT_EQUAL(gelu_slope(100), 1);
+    CU_ASSERT_EQUAL(gelu_slope(-100), 0);
+    CU_ASSERT(isnan(gelu_slope(NAN)));
 }
 
 static void families_have_names(void) {
@@ -111,8 +157,9 @@ static void families_have_names(void) {
 
 int main(void) {
     static const unit_test tests[] = {
-        {"exp", exp_is_accurate},
-        {"erf", erf_is_accurate},
+        {"exp2", exp2_is_accurate},
+        {"GELU", gelu_is_accurate},
+        {"slope of GELU", gelu_slope_is_accurate},
         {"families are found by name", families_have_names},
     };
     return unit_family_main("math: vector functions", tests, sizeof tests / sizeof tests[0]);

@@ -13,7 +13,14 @@
 #include "cmus/product.h"
 #include "cmus/window_attention.h"
 
-enum { CMUS_SCORE_STRIDE = 64 }; /* 49 scores of a row, padded */
+/* Of the scores of one window, [key][query]. A bias keeps 48 queries a row, and behind all rows the last query's keys,
+ * padded. */
+enum {
+    CMUS_SCORE_STRIDE = 49,
+    CMUS_SCORE_SIZE = (49 * CMUS_SCORE_STRIDE + 15) / 16 * 16,
+    CMUS_ODD_SIZE = 64,
+    CMUS_BIAS_SIZE = 49 * 48 + CMUS_ODD_SIZE
+};
 
 /* How matrix products are cut (product.c). */
 enum {
@@ -29,15 +36,16 @@ enum {
 typedef struct cmus_head_task {
     const float *qkv;      /* the image's rows, offset to the head's q */
     const float *qkv_bias; /* offset to the head's q */
-    const float *bias;     /* [49][CMUS_SCORE_STRIDE] of the head; padding columns hold -infinity */
+    const float *bias;     /* [CMUS_BIAS_SIZE] of the head, times log2(e); the padding holds -infinity */
     const cmus_windows *windows;
     int channels, head_channels;
-    float *out;         /* forward: the image's rows, offset to the head's channels */
-    const float *d_out; /* backward: the same for the gradient */
-    float *d_qkv;       /* the image's rows, offset to the head's q */
-    float *d_padded;    /* [3][head_channels], += */
-    float *d_bias;      /* [49][CMUS_SCORE_STRIDE], += */
-    float *scratch;     /* cmus_head_scratch(head_channels) floats, 64-byte aligned */
+    float *out;                         /* the image's rows, offset to the head's channels; backward: may be NULL */
+    const float *d_out;                 /* backward: the same for the gradient */
+    float *d_qkv;                       /* the image's rows, offset to the head's q */
+    const float *next_qkv, *next_d_out; /* of the task that this thread does next, or NULL: fetched meanwhile */
+    float *d_padded;                    /* [3][head_channels], += */
+    float *d_bias;                      /* [CMUS_BIAS_SIZE], += */
+    float *scratch;                     /* cmus_head_scratch(head_channels) floats, 64-byte aligned */
 } cmus_head_task;
 
 /* Head channels padded to whole vectors. */
@@ -47,8 +55,16 @@ static inline int cmus_padded_channels(int head_channels) {
 
 static inline size_t cmus_head_scratch(int head_channels) {
     size_t padded = (size_t)cmus_padded_channels(head_channels);
-    return 8 * CMUS_SCORE_STRIDE * padded + 4 * CMUS_SCORE_STRIDE * CMUS_SCORE_STRIDE;
+    return 6 * 49 * padded + 2 * (size_t)CMUS_SCORE_SIZE + 3 * CMUS_ODD_SIZE;
 }
+
+/* Memory that will be needed behind a tile's product: where the tile goes, rows of out_width floats, and a part of the
+ * right panel that comes next, in cache lines. Addresses are only asked for, never read. */
+typedef struct cmus_tile_next {
+    const float *out, *right;
+    size_t out_width;
+    int right_lines;
+} cmus_tile_next;
 
 typedef struct cmus_kernels {
     const char *name;
@@ -58,7 +74,7 @@ typedef struct cmus_kernels {
     void (*product_pack_right)(const cmus_operand *operand, int first, int columns, int begin, int depth,
                                float *packed);
     void (*product_multiply)(bool left_by_depth, int rows, const float *left, const float *right, int depth,
-                             float *tile, const float *out, size_t width);
+                             float *tile, cmus_tile_next next);
     void (*product_store)(const cmus_result *result, int first_row, int rows, int first_column, int columns,
                           const float *tile, bool add, bool last);
     /* mean and inverse deviation of one row */
@@ -70,7 +86,7 @@ typedef struct cmus_kernels {
     void (*head_forward)(const cmus_head_task *task);
     void (*head_backward)(const cmus_head_task *task);
     void (*adam)(const cmus_adam *adam, double correction1, double correction2, size_t count, float *weights,
-                 const float *gradient, float *first, float *second, float *second_max);
+                 float *gradient, float *first, float *second, float *second_max);
 } cmus_kernels;
 
 /* The table picked for this processor, or named by the environment variable CMUS_KERNELS. Never NULL. */

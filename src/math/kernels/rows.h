@@ -57,7 +57,7 @@ static void layernorm_backward(float *restrict d_in, float *restrict d_gamma, fl
 }
 
 static void adam_kernel(const cmus_adam *adam, double correction1, double correction2, size_t count,
-                        float *restrict weights, const float *restrict gradient, float *restrict first,
+                        float *restrict weights, float *restrict gradient, float *restrict first,
                         float *restrict second, float *restrict second_max) {
     const float beta1 = (float)adam->beta1, beta2 = (float)adam->beta2;
     const float rest1 = (float)(1.0 - adam->beta1), rest2 = (float)(1.0 - adam->beta2);
@@ -69,6 +69,7 @@ static void adam_kernel(const cmus_adam *adam, double correction1, double correc
         float m = beta1 * first[i] + rest1 * g;
         float v = beta2 * second[i] + rest2 * g * g;
         float highest = v > second_max[i] ? v : second_max[i];
+        gradient[i] = 0;
         first[i] = m;
         second[i] = v;
         second_max[i] = highest;
