@@ -19,15 +19,16 @@ typedef enum cmus_operand_form {
     CMUS_OPERAND_PLAIN,
     CMUS_OPERAND_SCALED,    /* rows times the factor of their image */
     CMUS_OPERAND_LAYERNORM, /* (x - mean) * inverse deviation * gamma + beta */
-    CMUS_OPERAND_GELU       /* GELU(x) with erf */
+    CMUS_OPERAND_GELU       /* GELU(x) with erf; error below 3e-7 * max(1, |x|) */
 } cmus_operand_form;
 
 /* A matrix as it is stored, and what is done to it on the way in. */
 typedef struct cmus_operand {
     const float *values;
-    int width;               /* floats from one stored row to the next */
+    int width;               /* floats from one stored row to the next; all of them may be read */
     bool transposed;         /* stored as [k, m] (left) or [n, k] (right) */
-    const cmus_subset *rows; /* stored row r is row r of this subset in the full array; NULL: r itself */
+    const cmus_subset *rows; /* stored row r is row r of this subset in the full array; NULL: r itself. A transposed
+                                right operand has none */
     cmus_operand_form form;  /* of stored rows; a transposed right operand is always plain */
     const float *factor;     /* SCALED: [rows->count] */
     const float *statistics; /* LAYERNORM: mean and inverse deviation of every row of the full array */
@@ -38,7 +39,8 @@ typedef enum cmus_result_form {
     CMUS_RESULT_STORE,     /* values = product + bias */
     CMUS_RESULT_ADD,       /* values += product */
     CMUS_RESULT_RESIDUAL,  /* values = other + factor * (product + bias), both at the full rows of `rows` */
-    CMUS_RESULT_GELU_SLOPE /* values = product * GELU'(other), `other` at the full rows of `rows` */
+    CMUS_RESULT_GELU_SLOPE /* values = product * GELU'(other), `other` at the full rows of `rows`; error of GELU' as of
+                              GELU */
 } cmus_result_form;
 
 typedef struct cmus_result {

@@ -158,18 +158,10 @@ static void multiply_block(const plan *p, const part *own, int panel, int panels
     }
 }
 
-/* One slice of the depth times some columns of the right operand; by all threads of the region. */
-static void multiply_slice(const plan *p, int begin, int depth, int column, int columns) {
-    int thread = omp_get_thread_num(), tile = p->kernels->tile_columns, panels = divide_up(columns, tile);
-    int packers = p->row_threads * p->column_threads;
-    int first = share_begin(panels, thread, packers) * tile, end = share_begin(panels, thread + 1, packers) * tile;
-    if (end > columns)
-        end = columns;
-    if (first < end)
-        p->kernels->pack_right(p->right, column + first, end - first, begin, depth,
-                               p->packed_right + packed_size(p, first, depth));
-#pragma omp barrier
-    int left_panels = divide_up(p->m, p->rows), row = thread / p->column_threads, at = thread % p->column_threads;
+/* The result's part at one place of the grid, from one packed slice. */
+static void multiply_place(const plan *p, int place, int begin, int depth, int column, int columns) {
+    int tile = p->kernels->tile_columns, panels = divide_up(columns, tile), left_panels = divide_up(p->m, p->rows);
+    int row = place / p->column_threads, at = place % p->column_threads;
     part own = {.first_panel = share_begin(left_panels, row, p->row_threads),
                 .end_panel = share_begin(left_panels, row + 1, p->row_threads),
                 .first_column = share_begin(panels, at, p->column_threads) * tile,
@@ -177,12 +169,30 @@ static void multiply_slice(const plan *p, int begin, int depth, int column, int 
                 .begin = begin,
                 .depth = depth,
                 .column = column};
-    float *packed = p->packed_left + (size_t)thread * p->left_size;
+    float *packed = p->packed_left + (size_t)place * p->left_size;
     if (own.first_column < own.end_column)
         for (int panel = own.first_panel; panel < own.end_panel; panel += LEFT_PANELS) {
             int left = own.end_panel - panel;
             multiply_block(p, &own, panel, left < LEFT_PANELS ? left : LEFT_PANELS, packed);
         }
+}
+
+/* One slice of the depth times some columns of the right operand; by all threads of the region, which may be fewer than
+ * the grid has places (OMP_DYNAMIC, OMP_THREAD_LIMIT). */
+static void multiply_slice(const plan *p, int begin, int depth, int column, int columns) {
+    int tile = p->kernels->tile_columns, panels = divide_up(columns, tile), places = p->row_threads * p->column_threads;
+    int thread = omp_get_thread_num(), threads = omp_get_num_threads();
+    for (int place = thread; place < places; place += threads) {
+        int first = share_begin(panels, place, places) * tile, end = share_begin(panels, place + 1, places) * tile;
+        if (end > columns)
+            end = columns;
+        if (first < end)
+            p->kernels->pack_right(p->right, column + first, end - first, begin, depth,
+                                   p->packed_right + packed_size(p, first, depth));
+    }
+#pragma omp barrier
+    for (int place = thread; place < places; place += threads)
+        multiply_place(p, place, begin, depth, column, columns);
 #pragma omp barrier
 }
 
