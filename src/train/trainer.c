@@ -58,12 +58,6 @@ static cmus_status look(cmus_trainer *trainer, cmus_fold_state *state) {
     return CMUS_OK;
 }
 
-static bool is_done(const cmus_trainer *trainer) {
-    const cmus_config *config = trainer->config;
-    return trainer->position.epoch >= config->epochs ||
-           (config->max_updates && trainer->position.step >= config->max_updates);
-}
-
 /* By rank 0, at the end of an epoch: the rows reach the disk before the checkpoint that counts on them. */
 static cmus_status save(cmus_trainer *trainer) {
     CMUS_TRY(cmus_row_log_sync(trainer->train_rows));
@@ -79,7 +73,10 @@ static cmus_status train(cmus_trainer *trainer) {
     if (config->max_updates && allowed < cases)
         cases = allowed;
     cmus_progress_begin(&trainer->progress, "trained", "cases", cases);
-    while (!is_done(trainer)) {
+    trainer->planned = trainer->position;
+    cmus_trainer_plan(trainer);
+    while (!cmus_trainer_ends(trainer, trainer->position)) {
+        cmus_trainer_plan(trainer); /* what comes next is queued before this epoch is over */
         CMUS_TRY(cmus_trainer_epoch(trainer, trainer->position.epoch));
         trainer->position.epoch++;
         cmus_status status = trainer->communicator->rank == 0 ? save(trainer) : CMUS_OK;
