@@ -8,6 +8,7 @@ static const char *const poolings[] = {"smil", NULL};
 static const char *const attentions[] = {"cmsa", "multihead", NULL};
 static const char *const fusions[] = {"mlp", NULL};
 static const char *const reductions[] = {"sum", "mean", NULL};
+static const char *const precisions[] = {"fp32", "bf16", NULL};
 static const char *const activations[] = {"auto", "store", "recompute", NULL};
 
 #define AT(field) offsetof(cmus_config, field)
@@ -251,6 +252,14 @@ const cmus_key cmus_keys[] = {
      .initial = "0",
      .changes_results = true,
      .help = "stop after so many updates; 0: no limit"},
+    {.name = "precision",
+     .type = CMUS_KEY_CHOICE,
+     .offset = AT(net.precision),
+     .choices = precisions,
+     .initial = "fp32",
+     .changes_results = true,
+     .help = "of the large matrix products. bf16: their operands are rounded to bfloat16; sums, weights, statistics, "
+             "softmax, GELU and moments stay float32. Needs a processor with AVX512-BF16 or AMX"},
     {.name = "memory_gib",
      .type = CMUS_KEY_NUMBER,
      .offset = AT(memory_gib),

@@ -12,6 +12,7 @@
 #include "cmus/log.h"
 #include "cmus/memory.h"
 #include "cmus/metrics.h"
+#include "cmus/product.h"
 #include "cmus/program.h"
 
 enum { OPTION_BATCH = 256, OPTION_TEM, OPTION_STEPS, OPTION_SEED, OPTION_DATA, OPTION_CSV, OPTION_PRODUCTS };
@@ -111,6 +112,7 @@ static cmus_status prepare(bench *b) {
     cmus_config *config = &b->config;
     CMUS_TRY(cmus_blas_check());
     CMUS_TRY(cmus_config_read(given->config, given->overrides, given->override_count, config));
+    CMUS_TRY(cmus_products_precision(config->net.precision));
     config->batch = given->batch > 0 ? (int)given->batch : config->batch;
     config->max_tem = given->tem > 0 ? (int)given->tem : config->max_tem;
     config->seed = given->seed >= 0 ? (uint64_t)given->seed : config->seed;

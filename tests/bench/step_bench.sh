@@ -85,4 +85,10 @@ mpirun -q --oversubscribe --bind-to none -np 2 "$bin/step_bench" > usage.txt 2>&
 [ $? = 1 ] || fail "exit code without a file"
 "$bin/step_bench" --help | grep -q -- '--products=N' || fail "--help"
 
+name=precision
+contains whole.txt "products in float32"
+CMUS_KERNELS=avx2 "$bin/step_bench" tiny.yaml precision=bf16 > precision.txt 2>&1
+[ $? = 1 ] || fail "exit code without bfloat16"
+contains precision.txt "precision: bf16 needs" "fp32 works everywhere"
+
 finish
