@@ -15,6 +15,12 @@
 #include "cmus/layers.h"
 #include "cmus/status.h"
 
+/* What the operands of a product are rounded to on their way into the caches. */
+typedef enum cmus_precision {
+    CMUS_PRECISION_FP32,
+    CMUS_PRECISION_BF16 /* bfloat16: float32 with 8 bits of mantissa */
+} cmus_precision;
+
 typedef enum cmus_operand_form {
     CMUS_OPERAND_PLAIN,
     CMUS_OPERAND_SCALED,    /* rows times the factor of their image */
@@ -55,14 +61,6 @@ typedef struct cmus_result {
     float *left_sums;        /* [m] += sums of the left operand over k, or NULL; the left operand must be transposed */
 } cmus_result;
 
-/* How the operands of products are rounded; sums are float32. */
-typedef enum cmus_precision { CMUS_PRECISION_FP32, CMUS_PRECISION_BF16 } cmus_precision;
-
-/* For all products from now on that are not exact. CONFIG if the processor cannot do it: says what can be done. */
-cmus_status cmus_products_precision(cmus_precision precision);
-/* "float32", "bfloat16 by AMX", "bfloat16 by AVX512-BF16". */
-const char *cmus_products_description(void);
-
 /* Row of the full array behind stored row r. */
 static inline size_t cmus_full_row(const cmus_subset *rows, int r) {
     if (!rows || !rows->images)
@@ -72,6 +70,14 @@ static inline size_t cmus_full_row(const cmus_subset *rows, int r) {
 
 /* The product. A left operand that is transposed is plain or scaled. */
 void cmus_product(const cmus_operand *left, const cmus_operand *right, const cmus_result *result, int m, int n, int k);
+
+/* Sets the precision of all products from now on; it is FP32 before the first call. With BF16, sums and results stay
+ * float32, and so does what the forms do (LayerNorm, GELU, factors, bias). Call it outside parallel regions. CONFIG if
+ * the processor, or the kernels that CMUS_KERNELS names, have neither AVX512-BF16 nor AMX; the precision is then as it
+ * was. Not collective: each rank asks for its own processor. */
+cmus_status cmus_products_precision(cmus_precision precision);
+/* The precision and by what: "float32", "bfloat16 by AMX", "bfloat16 by AVX512-BF16". */
+const char *cmus_products_description(void);
 
 /* The linear layers outside the encoders, always in float32.
  * out [rows, outputs] = in [rows, inputs] weight' + bias; weight [outputs, inputs]; bias [outputs] or NULL.

@@ -69,10 +69,9 @@ static cmus_status update(cmus_trainer *trainer, const int *cases, int count, in
     double began = cmus_seconds(), data_seconds = -cmus_prefetch_waited(trainer->prefetch);
     const cmus_config *config = trainer->config;
     size_t size = cmus_net_parameters(trainer->net)->size;
-    float *gradient = cmus_net_gradient(trainer->net);
+    float *gradient = cmus_net_gradient(trainer->net); /* 0: as it was made, or left by the update before */
     double scale = config->loss_reduction == CMUS_REDUCTION_MEAN ? 1.0 / count : 1.0;
     cmus_metrics metrics = {0};
-    memset(gradient, 0, size * sizeof *gradient);
     cmus_status status = run_own(trainer, epoch, scale, &metrics);
     CMUS_TRY(cmus_agree(trainer->communicator, status));
     data_seconds += cmus_prefetch_waited(trainer->prefetch);

@@ -84,13 +84,8 @@ static void move_weights(bench *b) {
                      b->moments[0], b->moments[1], b->moments[2]);
 }
 
-static void clear_gradient(bench *b) {
-    memset(cmus_net_gradient(b->net), 0, cmus_net_parameters(b->net)->size * sizeof(float));
-}
-
 static double from_memory(bench *b, int update) {
     double began = cmus_seconds();
-    clear_gradient(b);
     for (int begin = 0; begin < b->config.batch; begin += CMUS_CASES_AT_ONCE) {
         int left = b->config.batch - begin, count = left < CMUS_CASES_AT_ONCE ? left : CMUS_CASES_AT_ONCE;
         compute(b, cmus_batch_cases(b->batches[update]) + begin, count, cmus_batch_results(b->batches[update]) + begin);
@@ -101,7 +96,6 @@ static double from_memory(bench *b, int update) {
 
 static cmus_status from_shards(bench *b, cmus_prefetch *prefetch, double *seconds, double *waited) {
     double began = cmus_seconds(), before = cmus_prefetch_waited(prefetch);
-    clear_gradient(b);
     cmus_portion portion;
     do {
         CMUS_TRY(cmus_prefetch_next(prefetch, &portion));

@@ -41,6 +41,7 @@ head -1 $fold/predictions.csv | grep -q '^case_id,patient_id,label,prob_IgAN,.*,
 held_out=$(awk -F, 'NR > 1 && $5 == 0 { print $1 }' data/splits.csv | sort)
 [ "$(tail -n +2 $fold/predictions.csv | cut -d, -f1 | sort)" = "$held_out" ] || fail "predictions.csv is not of the held-out cases"
 grep -q '"fold_complete": true' $fold/run.json || fail "run.json is not complete"
+grep -q '"products": "float32"' $fold/run.json || fail "run.json does not say what the products were computed in"
 find run2 -name '*.tmp' -o -name 'last.*' | grep . && fail "leftovers"
 
 # The resolved configuration is a configuration with the same result.

@@ -253,9 +253,11 @@ static void all_sizes_match(void) {
     omp_set_num_threads(usual);
 }
 
+enum { SLICE = 512 /* the largest slice of the depth of all families (kernels/product.h, kernels/bfloat16.c) */ };
+
 /* Several slices of the depth, several packings of the columns, several blocks of left panels: all variants. */
-static const int large[][3] = {{33, 47, CMUS_ROW_DEPTH}, {31, 33, CMUS_ROW_DEPTH + 1}, {15, 31, 1100},
-                               {2, 4096 + 35, 3},        {24 * 14 + 17, 33, 5},        {2 * 24 * 5 + 3, 13, 3}};
+static const int large[][3] = {{33, 47, SLICE},   {31, 33, SLICE + 1},   {15, 31, 1100},
+                               {2, 4096 + 35, 3}, {24 * 14 + 17, 33, 5}, {2 * 24 * 5 + 3, 13, 3}};
 enum { LARGE = sizeof large / sizeof large[0] };
 
 static void large_sizes_match(void) {
@@ -264,8 +266,8 @@ static void large_sizes_match(void) {
         const int *size = large[i % LARGE];
         wrong += !matches((choice){size[0], size[1], size[2], i / LARGE, (unsigned)i}, 1 + i % 3);
     }
-    CU_ASSERT(matches((choice){5, 4096 + 33, 2 * CMUS_ROW_DEPTH + 3, 0, 1}, usual));
-    CU_ASSERT(matches((choice){24 * 14 + 1, 97, CMUS_COLUMN_DEPTH + 1, 5, 1}, usual));
+    CU_ASSERT(matches((choice){5, 4096 + 33, 2 * SLICE + 3, 0, 1}, usual));
+    CU_ASSERT(matches((choice){24 * 14 + 1, 97, SLICE + 1, 5, 1}, usual));
     CU_ASSERT_EQUAL(wrong, 0);
     omp_set_num_threads(usual);
 }
@@ -309,7 +311,7 @@ static void fewer_threads_are_enough(void) {
 
 /* The rows of one image alone come out with the same bits as in the batch. */
 static void batches_do_not_matter(void) {
-    enum { TOKENS = 5, COUNT = 7, M = TOKENS * COUNT, N = 49, K = CMUS_ROW_DEPTH + 31 };
+    enum { TOKENS = 5, COUNT = 7, M = TOKENS * COUNT, N = 49, K = SLICE + 31 };
     int images[COUNT] = {7, 2, 0, 3, 6, 1, 4}, wrong = 0;
     for (int variant = 0; variant < VARIANTS; variant++) {
         if (lefts[variant % LEFTS].transposed)

@@ -13,5 +13,6 @@ const cmus_kernels CMUS_KERNEL_TABLE = {
     .layernorm_backward = layernorm_backward,
     .head_forward = head_forward,
     .head_backward = head_backward,
+    .sum_of_squares = sum_of_squares,
     .adam = adam_kernel,
 };

@@ -92,6 +92,7 @@ typedef struct cmus_kernels {
                                const float statistics[2], const float *gamma, int channels);
     void (*head_forward)(const cmus_head_task *task);
     void (*head_backward)(const cmus_head_task *task);
+    double (*sum_of_squares)(const float *values, size_t count);
     void (*adam)(const cmus_adam *adam, double correction1, double correction2, size_t count, float *weights,
                  float *gradient, float *first, float *second, float *second_max);
 } cmus_kernels;
