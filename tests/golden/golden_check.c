@@ -6,8 +6,9 @@
  * 1e-3. Instance weights 1e-5, later 1e-3; mean distance relative 1e-4. Weights after update n: norm 1e-6, picks 0.5 lr
  * (n + 1), but for the key third of qkv.bias, whose true gradient is 0.
  *
- * With --precision bf16 the files, which are float32, can't be met: all must be finite and gradients within 0.2; the
- * worst values are printed.
+ * With --precision bf16 the files, which are float32, can't be met: all must be finite and the gradients of step 0
+ * within 0.2; the worst values are printed. Later steps are judged by eye: their weights differ, so that one of the
+ * network's choices (ReLU on logits, images that are kept) may fall out otherwise, and with it the gradients.
  */
 #include <argp.h>
 #include <float.h>
@@ -41,12 +42,16 @@ typedef struct checker {
 
 static const double BF16_GRADIENT = 0.2;
 
-/* A tolerance of float32; with bfloat16 the loose one for gradients, and whatever is finite for the rest. */
+/* A tolerance of float32; with bfloat16 whatever is finite. */
 static double tolerance_of(const checker *check, double float32) {
     return check->preset.net.precision == CMUS_PRECISION_FP32 ? float32 : DBL_MAX;
 }
-static double gradient_tolerance(const checker *check, double float32) {
-    return check->preset.net.precision == CMUS_PRECISION_FP32 ? float32 : BF16_GRADIENT;
+
+/* Of the gradients in this step: the same, but for step 0 with bfloat16. */
+static double gradient_tolerance(const checker *check, double first, double later) {
+    if (check->step > 0)
+        return tolerance_of(check, later);
+    return check->preset.net.precision == CMUS_PRECISION_FP32 ? first : BF16_GRADIENT;
 }
 
 static void complain(checker *check, const char *name, const comparison *c, double tolerance) {
@@ -128,7 +133,7 @@ static void note_error(checker *check, const char *name, double error) {
 
 static cmus_status check_gradient(checker *check, const cmus_tensor *tensor) {
     const float *gradient = cmus_net_gradient(check->net) + tensor->offset;
-    double tolerance = gradient_tolerance(check, check->step == 0 ? 1e-4 : 1e-3), digest[2 + MOST_PICKS], *reference;
+    double tolerance = gradient_tolerance(check, 1e-4, 1e-3), digest[2 + MOST_PICKS], *reference;
     size_t picked[MOST_PICKS], picks = make_digest(gradient, tensor->size, digest, picked);
     char name[160];
     snprintf(name, sizeof name, "step%d/grad_digest/%s", check->step, tensor->name);
@@ -231,7 +236,7 @@ static cmus_status run_step(checker *check, float *moments) {
         CMUS_TRY(check_gradient(check, &parameters->tensors[t]));
     qsort(check->errors, check->error_count, sizeof *check->errors, compare_doubles);
     double median = check->errors[check->error_count / 2];
-    double allowed = gradient_tolerance(check, check->step == 0 ? 5e-6 : 1e-4);
+    double allowed = gradient_tolerance(check, 5e-6, 1e-4);
     printf("step %d: loss %.9g, worst gradient %s %.3g, median %.3g of %zu tensors, worst output %s %.3g\n",
            check->step, check->loss, check->worst_name, check->worst, median, check->error_count,
            check->worst_output_name, check->worst_output);
