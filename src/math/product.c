@@ -147,7 +147,12 @@ static void multiply_block(const plan *p, const part *own, int panel, int panels
         int columns = p->n - column < kernels->tile_columns ? p->n - column : kernels->tile_columns;
         for (int i = 0; i < panels; i++) {
             int first = (panel + i) * p->rows, rows = p->m - first < p->rows ? p->m - first : p->rows;
-            cmus_tile_next next = {.out = p->result->values + result_row(p->result, first) * width + column,
+            const float *out = p->result->values + result_row(p->result, first) * width + column;
+            const float *other = p->result->other && last
+                                     ? p->result->other + cmus_full_row(p->result->rows, first) * width + column
+                                     : out;
+            cmus_tile_next next = {.out = out,
+                                   .other = other,
                                    .right = right + panel_size + (size_t)i * share,
                                    .out_width = width,
                                    .right_lines = (int)(share / LINE)};

@@ -51,13 +51,15 @@ void cmus_list_free(image_list *list) {
     cmus_free(list->d_maps);
 }
 
-/* An arena of at least `bytes`. It is made larger than that, as the next group may have drawn fewer branches to drop and
- * fresh memory is slow; what is never used takes no memory. */
-static void reserve(cmus_arena *arena, size_t bytes) {
+/* Makes an arena of at least `bytes`: larger than that as far as the room allows, as the next group may have drawn
+ * fewer branches to drop and fresh memory is slow. What is never used takes no memory. */
+static void reserve(cmus_net *net, cmus_arena *arena, size_t bytes) {
     if (bytes <= arena->size)
         return;
     cmus_arena_free(arena);
-    *arena = cmus_arena_make(bytes + bytes / 2);
+    double left = net->room - (double)net->tapes.size - (double)net->scratch.size, wanted = 1.5 * (double)bytes;
+    size_t size = (size_t)(wanted < left ? wanted : left > 0 ? left : 0);
+    *arena = cmus_arena_make(size > bytes ? size : bytes);
 }
 
 /* Maps of all images of a modality, chunk after chunk. */
@@ -224,8 +226,8 @@ static void encode_again_backward(group *g, cmus_modality modality) {
     list->chunks = cmus_net_chunks(net, list->count); /* no more than before */
     for (int c = 0; c < list->chunks; c++) {
         int begin = cmus_chunk_begin(list, c), images = cmus_chunk_begin(list, c + 1) - begin;
-        reserve(&net->tapes, cmus_swin_tape_bytes(net->encoders[modality], list->depth + begin, images, keep));
-        reserve(&net->scratch, cmus_swin_scratch_bytes(net->encoders[modality], images, keep));
+        reserve(net, &net->scratch, cmus_swin_scratch_bytes(net->encoders[modality], images, keep));
+        reserve(net, &net->tapes, cmus_swin_tape_bytes(net->encoders[modality], list->depth + begin, images, keep));
         cmus_arena_reset(&net->tapes);
         bool before = cmus_profile_recomputing(true);
         list->tapes[c] =
@@ -278,8 +280,8 @@ void cmus_net_run_group(cmus_net *net, const cmus_case *cases, cmus_group_plan p
     double began = cmus_profile_begin();
     group g = make_group(net, cases, plan, backward);
     cmus_net_need need = cmus_net_needed(net, g.lists, g.keep);
-    reserve(&net->tapes, need.tapes);
-    reserve(&net->scratch, need.scratch);
+    reserve(net, &net->scratch, need.scratch);
+    reserve(net, &net->tapes, need.tapes);
     cmus_arena_reset(&net->tapes);
     for (int m = 0; m < CMUS_MODALITIES; m++)
         encode(&g, (cmus_modality)m);

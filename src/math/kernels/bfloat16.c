@@ -185,9 +185,11 @@ static void pack_right(const cmus_operand *operand, int first, int columns, int 
 
 static inline void ask_for(cmus_tile_next *next, int rows, int lines) {
     enum { LINE = 16 /* floats */ };
-    for (int r = 0; r < rows; r++, next->out += next->out_width)
-        for (int c = 0; c < TILE_COLUMNS; c += LINE)
+    for (int r = 0; r < rows; r++, next->out += next->out_width, next->other += next->out_width)
+        for (int c = 0; c < TILE_COLUMNS; c += LINE) {
             __builtin_prefetch(next->out + c, 1, 2);
+            __builtin_prefetch(next->other + c, 0, 2);
+        }
     for (int line = 0; line < lines; line++, next->right += LINE)
         __builtin_prefetch(next->right, 0, 2);
 }

@@ -48,10 +48,11 @@ static inline size_t cmus_head_scratch(int head_channels) {
     return 6 * 49 * padded + 2 * (size_t)CMUS_SCORE_SIZE + 3 * CMUS_ODD_SIZE;
 }
 
-/* Memory that will be needed behind a tile's product: where the tile goes, rows of out_width floats, and a part of the
- * right panel that comes next, in cache lines. Addresses are only asked for, never read. */
+/* Memory that will be needed behind a tile's product: where the tile goes and what it is joined with there, rows of
+ * out_width floats (the same place twice if there is nothing to join), and a part of the right panel that comes next,
+ * in cache lines. Addresses are only asked for, never read. */
 typedef struct cmus_tile_next {
-    const float *out, *right;
+    const float *out, *other, *right;
     size_t out_width;
     int right_lines;
 } cmus_tile_next;

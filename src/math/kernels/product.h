@@ -180,9 +180,11 @@ static inline __attribute__((always_inline)) void multiply(int rows, size_t row_
     int k = 0, step = depth / parts + 1, ahead = (next.right_lines + parts - 1) / parts;
     while (k < depth) {
         int end = k + step < depth ? k + step : depth;
-        for (int r = 0; r < 2; r++, next.out += next.out_width) {
+        for (int r = 0; r < 2; r++, next.out += next.out_width, next.other += next.out_width) {
             __builtin_prefetch(next.out, 1, 2);
             __builtin_prefetch(next.out + LINE, 1, 2);
+            __builtin_prefetch(next.other, 0, 2);
+            __builtin_prefetch(next.other + LINE, 0, 2);
         }
         for (int line = 0; line < ahead; line++, next.right += LINE)
             __builtin_prefetch(next.right, 0, 2);
