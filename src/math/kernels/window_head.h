@@ -68,23 +68,6 @@ static inline lanes lanes_exp2(lanes x) {
     return p * (lanes)((lane_indices)rounded << 23);
 }
 
-/* The sum of each of LANES vectors, side by side; `rows` is used up. */
-static inline __attribute__((always_inline)) lanes row_sums(lanes rows[LANES]) {
-#pragma GCC unroll 4
-    for (int step = 1; step < LANES; step *= 2) {
-        lane_indices low, high;
-        for (int i = 0; i < LANES; i++) {
-            low[i] = i & step ? LANES + i - step : i;
-            high[i] = i & step ? LANES + i : i + step;
-        }
-#pragma GCC unroll 16
-        for (int i = 0; i < LANES; i += 2 * step)
-            rows[i] =
-                __builtin_shuffle(rows[i], rows[i + step], low) + __builtin_shuffle(rows[i], rows[i + step], high);
-    }
-    return rows[0];
-}
-
 /* Rows in memory, one a token, that a later step reads or writes. The products ask for them on their way, a block of
  * rows at a time, as all at once would fill the buffers that the products' own loads need; without that the gathering
  * and scattering of maps larger than the caches takes longer than all products. */
@@ -248,7 +231,7 @@ static void score_odd(const float *keys, int padded, const float *query, const f
             for (int v = 1; v < padded / LANES; v++)
                 sums[i] += row[v] * ((const lanes *)query)[v];
         }
-        *(lanes *)(scores + key) = row_sums(sums);
+        *(lanes *)(scores + key) = lanes_row_sums(sums);
     }
     float last = 0;
 #pragma omp simd reduction(+ : last)
