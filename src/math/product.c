@@ -100,6 +100,10 @@ static void multiply_block(const plan *p, const part *own, int panel, int panels
     const cmus_kernels *kernels = p->kernels;
     float tile[CMUS_LARGEST_TILE] __attribute__((aligned(64)));
     bool sums = p->result->left_sums && own->first_column == 0 && own->column == 0;
+    enum { LINE = 16 /* floats */, SECOND_CACHE = 1 << 17 /* floats that are there anyway */ };
+    size_t width = (size_t)p->result->width, panel_size = (size_t)kernels->tile_columns * (size_t)own->depth;
+    /* of the next right panel, asked for with each tile */
+    size_t share = (size_t)p->columns * (size_t)own->depth > SECOND_CACHE ? panel_size / (size_t)panels : 0;
     bool add = own->begin > 0 || p->result->form == CMUS_RESULT_ADD, last = own->begin + own->depth == p->k;
     int begin = panel * p->rows, end = (panel + panels) * p->rows;
     kernels->product_pack_left(p->left, begin, end < p->m ? end : p->m, p->rows, own->begin, own->depth, packed,
@@ -110,10 +114,12 @@ static void multiply_block(const plan *p, const part *own, int panel, int panels
         int columns = p->n - column < kernels->tile_columns ? p->n - column : kernels->tile_columns;
         for (int i = 0; i < panels; i++) {
             int first = (panel + i) * p->rows, rows = p->m - first < p->rows ? p->m - first : p->rows;
-            size_t width = (size_t)p->result->width;
-            const float *out = p->result->values + result_row(p->result, first) * width + column;
+            cmus_tile_next next = {.out = p->result->values + result_row(p->result, first) * width + column,
+                                   .right = right + panel_size + (size_t)i * share,
+                                   .out_width = width,
+                                   .right_lines = (int)(share / LINE)};
             kernels->product_multiply(p->left->transposed, rows, packed + (size_t)i * CMUS_PANEL_SIZE, right,
-                                      own->depth, tile, out, width);
+                                      own->depth, tile, next);
             kernels->product_store(p->result, first, rows, column, columns, tile, add, last);
         }
     }

@@ -49,6 +49,11 @@ bench=$build/bin/step_bench reference=$top/tests/golden/cmusnet_reference.py pyt
   echo "compare.sh: PyTorch is missing: apt-get install python3-torch python3-torchvision python3-h5py python3-numpy" >&2
   exit 1
 }
+needed=20 available=$(awk '/^MemAvailable/ { print int($2 / 2^20) }' /proc/meminfo) # two PyTorch ranks take 9.3 GiB each
+if [ "$available" -lt $needed ]; then
+  echo "compare.sh: $available GiB of memory are free and PyTorch's two ranks need $needed: end what else runs" >&2
+  exit 1
+fi
 if [ -z "$logs" ]; then
   logs=$(mktemp -d)
   trap 'rm -rf "$logs"' EXIT

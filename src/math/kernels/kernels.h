@@ -58,6 +58,14 @@ static inline size_t cmus_head_scratch(int head_channels) {
     return 6 * 49 * padded + 2 * (size_t)CMUS_SCORE_SIZE + 3 * CMUS_ODD_SIZE;
 }
 
+/* Memory that will be needed behind a tile's product: where the tile goes, rows of out_width floats, and a part of the
+ * right panel that comes next, in cache lines. Addresses are only asked for, never read. */
+typedef struct cmus_tile_next {
+    const float *out, *right;
+    size_t out_width;
+    int right_lines;
+} cmus_tile_next;
+
 typedef struct cmus_kernels {
     const char *name;
     int tile_rows, tile_columns; /* of a product's tile */
@@ -66,7 +74,7 @@ typedef struct cmus_kernels {
     void (*product_pack_right)(const cmus_operand *operand, int first, int columns, int begin, int depth,
                                float *packed);
     void (*product_multiply)(bool left_by_depth, int rows, const float *left, const float *right, int depth,
-                             float *tile, const float *out, size_t width);
+                             float *tile, cmus_tile_next next);
     void (*product_store)(const cmus_result *result, int first_row, int rows, int first_column, int columns,
                           const float *tile, bool add, bool last);
     /* mean and inverse deviation of one row */

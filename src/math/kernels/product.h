@@ -59,7 +59,10 @@ static inline __attribute__((always_inline)) void operand_segment(const cmus_ope
     size_t at = walk->full;
     const float *restrict in = operand->values + at * (size_t)operand->width + begin;
     if (form == CMUS_OPERAND_PLAIN) {
-        for (int i = 0; i < count; i++)
+        int i = 0;
+        for (; i + LANES <= count; i += LANES) /* by hand, or it becomes a call of memmove */
+            *(loose_lanes *)(out + i) = *(const loose_lanes *)(in + i);
+        for (; i < count; i++)
             out[i] = in[i];
     } else if (form == CMUS_OPERAND_SCALED) {
         float factor = operand->factor[walk->image];
@@ -215,23 +218,25 @@ static void product_pack_right(const cmus_operand *operand, int first, int colum
 }
 
 /* tile [rows][TILE_COLUMNS] = left panel times right panel; element (r, k) of the left one at r * row_step + k *
- * depth_step. `rows` and the steps are constants wherever this is inlined, so that all sums stay in registers. Asks for
- * the memory at `out`, rows of `width` floats, where the tile will go: a line now and then, as many at once would fill
- * the queue that the operands need. */
+ * depth_step. `rows` and the steps are constants wherever this is inlined, so that all sums stay in registers. What is
+ * needed next is asked for a little at a time, as much at once would fill the queue that the operands need. */
 static inline __attribute__((always_inline)) void multiply(int rows, size_t row_step, size_t depth_step,
                                                            const float *restrict left, const float *restrict right,
-                                                           int depth, float *restrict tile, const float *out,
-                                                           size_t width) {
+                                                           int depth, float *restrict tile, cmus_tile_next next) {
     enum { LINE = 16 /* floats */ };
     lanes sum[TILE_ROWS][2];
     for (int r = 0; r < rows; r++)
         sum[r][0] = sum[r][1] = (lanes){0};
-    int k = 0, step = depth / rows + 1;
+    int parts = (rows + 1) / 2; /* two rows of the result each */
+    int k = 0, step = depth / parts + 1, ahead = (next.right_lines + parts - 1) / parts;
     while (k < depth) {
         int end = k + step < depth ? k + step : depth;
-        __builtin_prefetch(out, 1, 2);
-        __builtin_prefetch(out + LINE, 1, 2);
-        out += width;
+        for (int r = 0; r < 2; r++, next.out += next.out_width) {
+            __builtin_prefetch(next.out, 1, 2);
+            __builtin_prefetch(next.out + LINE, 1, 2);
+        }
+        for (int line = 0; line < ahead; line++, next.right += LINE)
+            __builtin_prefetch(next.right, 0, 2);
         for (; k < end; k++) {
             lanes right0 = ((const lanes *)right)[0], right1 = ((const lanes *)right)[1];
             right += TILE_COLUMNS;
@@ -253,63 +258,63 @@ static inline __attribute__((always_inline)) void multiply(int rows, size_t row_
 
 static inline __attribute__((always_inline)) void multiply_rows(int rows, size_t row_step, size_t depth_step,
                                                                 const float *left, const float *right, int depth,
-                                                                float *tile, const float *out, size_t width) {
+                                                                float *tile, cmus_tile_next next) {
     switch (rows) {
     case 1:
-        multiply(1, row_step, depth_step, left, right, depth, tile, out, width);
+        multiply(1, row_step, depth_step, left, right, depth, tile, next);
         return;
     case 2:
-        multiply(2, row_step, depth_step, left, right, depth, tile, out, width);
+        multiply(2, row_step, depth_step, left, right, depth, tile, next);
         return;
     case 3:
-        multiply(3, row_step, depth_step, left, right, depth, tile, out, width);
+        multiply(3, row_step, depth_step, left, right, depth, tile, next);
         return;
     case 4:
-        multiply(4, row_step, depth_step, left, right, depth, tile, out, width);
+        multiply(4, row_step, depth_step, left, right, depth, tile, next);
         return;
     case 5:
-        multiply(5, row_step, depth_step, left, right, depth, tile, out, width);
+        multiply(5, row_step, depth_step, left, right, depth, tile, next);
         return;
 #if defined(__AVX2__) || defined(__AVX512F__)
     case 6:
-        multiply(6, row_step, depth_step, left, right, depth, tile, out, width);
+        multiply(6, row_step, depth_step, left, right, depth, tile, next);
         return;
 #endif
 #if defined(__AVX512F__)
     case 7:
-        multiply(7, row_step, depth_step, left, right, depth, tile, out, width);
+        multiply(7, row_step, depth_step, left, right, depth, tile, next);
         return;
     case 8:
-        multiply(8, row_step, depth_step, left, right, depth, tile, out, width);
+        multiply(8, row_step, depth_step, left, right, depth, tile, next);
         return;
     case 9:
-        multiply(9, row_step, depth_step, left, right, depth, tile, out, width);
+        multiply(9, row_step, depth_step, left, right, depth, tile, next);
         return;
     case 10:
-        multiply(10, row_step, depth_step, left, right, depth, tile, out, width);
+        multiply(10, row_step, depth_step, left, right, depth, tile, next);
         return;
     case 11:
-        multiply(11, row_step, depth_step, left, right, depth, tile, out, width);
+        multiply(11, row_step, depth_step, left, right, depth, tile, next);
         return;
     case 12:
-        multiply(12, row_step, depth_step, left, right, depth, tile, out, width);
+        multiply(12, row_step, depth_step, left, right, depth, tile, next);
         return;
     case 13:
-        multiply(13, row_step, depth_step, left, right, depth, tile, out, width);
+        multiply(13, row_step, depth_step, left, right, depth, tile, next);
         return;
     case 14:
-        multiply(14, row_step, depth_step, left, right, depth, tile, out, width);
+        multiply(14, row_step, depth_step, left, right, depth, tile, next);
         return;
 #endif
     }
 }
 
 static void product_multiply(bool left_by_depth, int rows, const float *left, const float *right, int depth,
-                             float *tile, const float *out, size_t width) {
+                             float *tile, cmus_tile_next next) {
     if (left_by_depth)
-        multiply_rows(rows, 1, COLUMN_STEP, left, right, depth, tile, out, width);
+        multiply_rows(rows, 1, COLUMN_STEP, left, right, depth, tile, next);
     else
-        multiply_rows(rows, CMUS_ROW_STEP, 1, left, right, depth, tile, out, width);
+        multiply_rows(rows, CMUS_ROW_STEP, 1, left, right, depth, tile, next);
 }
 
 /* What happens to a finished tile. */
