@@ -18,4 +18,8 @@ cmus_adam cmus_adam_published(void);
 void cmus_adam_update(const cmus_adam *adam, int64_t step, size_t count, float *weights, float *gradient, float *first,
                       float *second, float *second_max);
 
+/* sqrt of the sum of squares in double, in chunks of a fixed size: the same on any number of threads. Of the gradient,
+ * which is looked at before an update. */
+double cmus_norm(const float *values, size_t count);
+
 #endif

@@ -27,4 +27,8 @@ cmus_case_result *cmus_batch_results(cmus_batch *batch);
 /* Images of a case that are used: 2 + min(its TEM images, max_tem). */
 int cmus_case_images(const cmus_dataset *dataset, const cmus_config *config, int index);
 
+/* Shares the cases `indices` [count] over ranks by their images (cmus_share_cases). rank_of [count]. */
+void cmus_batch_share(const cmus_dataset *dataset, const cmus_config *config, const int *indices, int count, int ranks,
+                      int *rank_of);
+
 #endif

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "cmus/parameters.h"
+#include "cmus/product.h"
 #include "cmus/status.h"
 
 enum { CMUS_MAX_CLASSES = 32, CMUS_STAGES = 4 };
@@ -65,7 +66,8 @@ typedef struct cmus_net_config {
     int fusion_hidden;
     double loss_weight[CMUS_HEADS];
     cmus_activations activations;
-    double memory_bytes; /* what this process may use in all: weights, gradients, Adam's moments and activations */
+    cmus_precision precision; /* of the large products; for the caller to give to cmus_products_precision() */
+    double memory_bytes;      /* what this process may use in all: weights, gradients, Adam's moments and activations */
 } cmus_net_config;
 
 /* The published network: Swin-B, 224 px, three classes, 10 GiB. */

@@ -2,12 +2,9 @@
 #ifndef CMUS_EVALUATE_H
 #define CMUS_EVALUATE_H
 
-#include "cmus/batch.h"
 #include "cmus/communicator.h"
 #include "cmus/metrics.h"
-
-/* Cases that are loaded at once; the network splits them further as its memory asks. */
-enum { CMUS_CASES_AT_ONCE = 16 };
+#include "cmus/prefetch.h"
 
 /* What is needed to run cases through a network. */
 typedef struct cmus_evaluator {
@@ -15,7 +12,7 @@ typedef struct cmus_evaluator {
     cmus_net *net;
     cmus_dataset *dataset;
     const cmus_config *config;
-    cmus_batch *batch;
+    cmus_prefetch *prefetch;
 } cmus_evaluator;
 
 /* One case's outputs. Its TEM arrays [result.tem...] are owned: cmus_predictions_free(). */
@@ -24,8 +21,10 @@ typedef struct cmus_prediction {
     cmus_case_result result;
 } cmus_prediction;
 
-/* Collective. Runs the cases `indices` [count], each on one rank. `metrics` gets the sums of all ranks. `predictions`:
- * NULL on every rank, or an array [count] that rank 0 gets filled in the order of `indices` (ignored on the others). */
+/* Collective. Runs the cases `indices` [count], each on one rank; they must be the next group of the prefetch, queued
+ * with epoch -1. `metrics` gets the sums of all ranks. `predictions`: NULL on every rank, or an array [count] that rank
+ * 0 gets filled in the order of `indices` (ignored on the others). FORMAT or CHECKSUM on every rank, if any of them
+ * can't read a case. */
 cmus_status cmus_evaluate(const cmus_evaluator *evaluator, const int *indices, int count, cmus_metrics *metrics,
                           cmus_prediction *predictions);
 void cmus_predictions_free(cmus_prediction *predictions, int count);

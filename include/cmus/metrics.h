@@ -18,7 +18,4 @@ int cmus_predicted_class(const cmus_case_result *result, cmus_head head, int cla
 void cmus_metrics_add(cmus_metrics *metrics, const cmus_case_result *result, int label, int classes);
 void cmus_metrics_merge(cmus_metrics *metrics, const cmus_metrics *other);
 
-/* sqrt of the sum of squares in double, in chunks of a fixed size: the same on any number of threads. */
-double cmus_norm(const float *values, size_t count);
-
 #endif

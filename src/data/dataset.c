@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cmus/dataset_index.h"
+#include "cmus/hdf5_error.h"
 #include "cmus/memory.h"
 #include "shard.h"
 
@@ -175,6 +176,7 @@ static cmus_status read_case(cmus_shard *shard, int index, int max_tem, uint8_t 
 cmus_status cmus_dataset_read(cmus_dataset *dataset, int index, int max_tem, uint8_t *om, uint8_t *im, uint8_t *tem) {
     case_place place = dataset->places[index];
     cmus_shard *shard = &dataset->shards[place.shard];
+    cmus_hdf5_quiet(); /* a setting of each thread, where HDF5 is built for several */
     cmus_status status = read_case(shard, place.index, max_tem, om, im, tem);
     cmus_shard_rest(shard);
     if (status != CMUS_OK)

@@ -5,6 +5,14 @@
 #include "cmus/hdf5_error.h"
 #include "cmus/memory.h"
 
+static const char *const image_arrays[CMUS_SHARD_ARRAYS] = {"om", "im", "tem"};
+
+static void forget_ids(cmus_shard *shard) {
+    shard->file = H5I_INVALID_HID;
+    for (int i = 0; i < CMUS_SHARD_ARRAYS; i++)
+        shard->images[i] = H5I_INVALID_HID;
+}
+
 const char *cmus_shard_case_id(const cmus_shard *shard, int index) {
     return shard->case_id + (size_t)index * shard->case_width;
 }
@@ -16,7 +24,7 @@ const char *cmus_shard_patient_id(const cmus_shard *shard, int index) {
 void cmus_shard_rest(cmus_shard *shard) {
     if (shard->file >= 0 && !shard->keep_open) {
         H5Fclose(shard->file);
-        shard->file = H5I_INVALID_HID;
+        forget_ids(shard);
     }
 }
 
@@ -29,7 +37,7 @@ void cmus_shard_free(cmus_shard *shard) {
     cmus_free(shard->case_id);
     cmus_free(shard->patient_id);
     memset(shard, 0, sizeof *shard);
-    shard->file = H5I_INVALID_HID;
+    forget_ids(shard);
 }
 
 static cmus_status open_file(cmus_shard *shard) {
@@ -266,8 +274,8 @@ cmus_status cmus_shard_load(const char *folder, const cmus_dataset_index *index,
     *shard = (cmus_shard){.path = cmus_path_join(folder, entry->file),
                           .cases = entry->cases,
                           .image_size = index->image_size,
-                          .keep_open = keep_open,
-                          .file = H5I_INVALID_HID};
+                          .keep_open = keep_open};
+    forget_ids(shard);
     if (!cmus_file_exists(shard->path))
         return cmus_fail(CMUS_ERROR_NOT_FOUND, "%s: the shard is missing, but dataset.json lists it", shard->path);
     cmus_status status = load(shard, index);
@@ -275,11 +283,25 @@ cmus_status cmus_shard_load(const char *folder, const cmus_dataset_index *index,
     return status;
 }
 
+/* Opens an array of images for as long as the file is open. Without a cache of chunks: no image is read twice soon. */
+static cmus_status open_images(cmus_shard *shard, const char *name, hid_t *dataset) {
+    int array = 0;
+    while (strcmp(image_arrays[array], name) != 0)
+        array++;
+    if (shard->images[array] < 0) {
+        hid_t access = H5Pcreate(H5P_DATASET_ACCESS);
+        H5Pset_chunk_cache(access, 0, 0, 0);
+        shard->images[array] = H5Dopen2(shard->file, name, access);
+        H5Pclose(access);
+    }
+    *dataset = shard->images[array];
+    return *dataset < 0 ? read_failed(shard, name) : CMUS_OK;
+}
+
 cmus_status cmus_shard_images(cmus_shard *shard, const char *name, int64_t first, int64_t count, uint8_t *images) {
     CMUS_TRY(open_file(shard));
-    hid_t dataset = H5Dopen2(shard->file, name, H5P_DEFAULT);
-    if (dataset < 0)
-        return read_failed(shard, name);
+    hid_t dataset;
+    CMUS_TRY(open_images(shard, name, &dataset));
     hsize_t side = (hsize_t)shard->image_size, channels = 3;
     if (strcmp(name, "tem") == 0)
         channels = (hsize_t)shard->tem_channels;
@@ -292,6 +314,5 @@ cmus_status cmus_shard_images(cmus_shard *shard, const char *name, int64_t first
         H5Sclose(memory);
     if (part >= 0)
         H5Sclose(part);
-    H5Dclose(dataset);
     return status;
 }

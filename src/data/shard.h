@@ -8,6 +8,8 @@
 
 #include "cmus/dataset_index.h"
 
+enum { CMUS_SHARD_ARRAYS = 3 /* of images: om, im, tem */ };
+
 typedef struct cmus_shard {
     char *path;
     int cases, image_size, tem_channels;
@@ -16,7 +18,7 @@ typedef struct cmus_shard {
     char *case_id, *patient_id; /* [cases] texts, each in its own width */
     size_t case_width, patient_width;
     bool keep_open;
-    hid_t file; /* H5I_INVALID_HID while closed */
+    hid_t file, images[CMUS_SHARD_ARRAYS]; /* H5I_INVALID_HID while closed; the file's closing closes its arrays */
 } cmus_shard;
 
 /* Opens FOLDER/entry->file and reads and checks all but the images. Free it by shard_free(), also after a failure. */

@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "cmus/memory.h"
 #include "cmus/profile.h"
 #include "kernels/kernels.h"
 
@@ -21,4 +22,19 @@ void cmus_adam_update(const cmus_adam *adam, int64_t step, size_t count, float *
         kernels->adam(adam, correction1, correction2, count - i < BLOCK ? count - i : BLOCK, weights + i, gradient + i,
                       first + i, second + i, second_max + i);
     cmus_profile_end("adam", began);
+}
+
+double cmus_norm(const float *values, size_t count) {
+    const cmus_kernels *kernels = cmus_kernels_pick();
+    size_t blocks = (count + BLOCK - 1) / BLOCK;
+    double *partial = cmus_allocate(blocks, sizeof *partial), sum = 0;
+#pragma omp parallel for schedule(static)
+    for (size_t block = 0; block < blocks; block++) {
+        size_t begin = block * BLOCK;
+        partial[block] = kernels->sum_of_squares(values + begin, count - begin < BLOCK ? count - begin : BLOCK);
+    }
+    for (size_t block = 0; block < blocks; block++)
+        sum += partial[block];
+    cmus_free(partial);
+    return sqrt(sum);
 }

@@ -2,15 +2,21 @@
 
 #include <omp.h>
 
+#include "cmus/gemm.h"
 #include "cmus/memory.h"
 #include "cmus/profile.h"
 #include "kernels/kernels.h"
+
+enum { LEFT_PANELS = 24 /* that stay in the second cache */ };
+
+/* What all products but the exact ones use; NULL: float32. */
+static const cmus_product_kernels *rounded_kernels;
 
 /* One product and how it is cut. */
 typedef struct plan {
     const cmus_operand *left, *right;
     const cmus_result *result;
-    const cmus_kernels *kernels;
+    const cmus_product_kernels *kernels;
     int m, n, k;
     int depth;                       /* of a slice */
     int columns;                     /* of the right operand that are packed at once */
@@ -19,6 +25,19 @@ typedef struct plan {
     float *packed_right, *packed_left;
     size_t left_size; /* floats of a thread's packed left block */
 } plan;
+
+static int round_up(int value, int step) {
+    return (value + step - 1) / step * step;
+}
+
+static int divide_up(int value, int by) {
+    return (value + by - 1) / by;
+}
+
+/* Floats that `columns` packed columns of a slice take. */
+static size_t packed_size(const plan *p, int columns, int depth) {
+    return (size_t)columns * (size_t)round_up(depth, p->kernels->depth_step) / (size_t)p->kernels->values;
+}
 
 /* Panels of packed operands; kept from product to product, as taking fresh memory would cost page faults. Products are
  * only called by the one thread that opens parallel regions. */
@@ -36,17 +55,28 @@ static float *workspace_room(float **buffer, size_t *size, size_t needed) {
     return *buffer;
 }
 
-static int round_up(int value, int step) {
-    return (value + step - 1) / step * step;
-}
-
-static int divide_up(int value, int by) {
-    return (value + by - 1) / by;
-}
-
 /* Begin of share `index` of `count` over `total` panels. */
 static int share_begin(int total, int index, int count) {
     return (int)((long long)total * index / count);
+}
+
+static const cmus_product_kernels *choose_kernels(const cmus_result *result) {
+    return rounded_kernels && !result->exact ? rounded_kernels : cmus_kernels_pick()->product;
+}
+
+cmus_status cmus_products_precision(cmus_precision precision) {
+    const cmus_product_kernels *kernels = precision == CMUS_PRECISION_BF16 ? cmus_bfloat16_kernels() : NULL;
+    if (precision == CMUS_PRECISION_BF16 && !kernels)
+        return cmus_fail(CMUS_ERROR_CONFIG,
+                         "precision: bf16 needs a processor with AMX or AVX512-BF16 (Intel from Sapphire Rapids, AMD "
+                         "from Zen 4 on) and %s kernels were picked here; fp32 works everywhere",
+                         cmus_kernels_description());
+    rounded_kernels = kernels;
+    return CMUS_OK;
+}
+
+const char *cmus_products_description(void) {
+    return (rounded_kernels ? rounded_kernels : cmus_kernels_pick()->product)->name;
 }
 
 /* The grid of threads whose largest share is smallest; rows are divided first, as threads beside each other in columns
@@ -69,16 +99,18 @@ static void choose_grid(plan *p, int threads) {
 static plan make_plan(const cmus_operand *left, const cmus_operand *right, const cmus_result *result, int m, int n,
                       int k) {
     enum { LARGEST_COLUMNS = 4096 };
-    plan p = {.left = left, .right = right, .result = result, .kernels = cmus_kernels_pick(), .m = m, .n = n, .k = k};
-    int limit = left->transposed ? CMUS_COLUMN_DEPTH : CMUS_ROW_DEPTH, slices = divide_up(k, limit);
-    p.depth = divide_up(k, slices);
+    const double WORTH_SHARING = 1e6; /* multiplications; less is done before another thread is awake */
+    plan p = {
+        .left = left, .right = right, .result = result, .kernels = choose_kernels(result), .m = m, .n = n, .k = k};
+    int limit = left->transposed ? p.kernels->column_depth : p.kernels->row_depth, slices = divide_up(k, limit);
+    p.depth = round_up(divide_up(k, slices), p.kernels->depth_step);
     p.columns = n < LARGEST_COLUMNS ? round_up(n, p.kernels->tile_columns) : LARGEST_COLUMNS;
-    choose_grid(&p, omp_get_max_threads());
-    /* panels of equal height, as many as each row of the grid can share evenly */
+    choose_grid(&p, (double)m * n * k < WORTH_SHARING ? 1 : omp_get_max_threads());
+    /* panels of equal height */
     int panels = divide_up(m, p.kernels->tile_rows);
     p.rows = divide_up(m, panels);
-    p.left_size = (size_t)CMUS_LEFT_PANELS * CMUS_PANEL_SIZE;
-    p.packed_right = workspace_room(&workspace.right, &workspace.right_size, (size_t)p.columns * (size_t)p.depth);
+    p.left_size = (size_t)LEFT_PANELS * (size_t)p.kernels->panel_size;
+    p.packed_right = workspace_room(&workspace.right, &workspace.right_size, packed_size(&p, p.columns, p.depth));
     p.packed_left = workspace_room(&workspace.left, &workspace.left_size, p.left_size * (size_t)omp_get_max_threads());
     return p;
 }
@@ -97,19 +129,20 @@ static size_t result_row(const cmus_result *result, int r) {
 }
 
 static void multiply_block(const plan *p, const part *own, int panel, int panels, float *packed) {
-    const cmus_kernels *kernels = p->kernels;
+    const cmus_product_kernels *kernels = p->kernels;
     float tile[CMUS_LARGEST_TILE] __attribute__((aligned(64)));
     bool sums = p->result->left_sums && own->first_column == 0 && own->column == 0;
     enum { LINE = 16 /* floats */, SECOND_CACHE = 1 << 17 /* floats that are there anyway */ };
-    size_t width = (size_t)p->result->width, panel_size = (size_t)kernels->tile_columns * (size_t)own->depth;
+    size_t width = (size_t)p->result->width, panel_size = packed_size(p, kernels->tile_columns, own->depth);
+    int filled = round_up(own->depth, kernels->depth_step);
     /* of the next right panel, asked for with each tile */
-    size_t share = (size_t)p->columns * (size_t)own->depth > SECOND_CACHE ? panel_size / (size_t)panels : 0;
+    size_t share = packed_size(p, p->columns, own->depth) > SECOND_CACHE ? panel_size / (size_t)panels : 0;
     bool add = own->begin > 0 || p->result->form == CMUS_RESULT_ADD, last = own->begin + own->depth == p->k;
     int begin = panel * p->rows, end = (panel + panels) * p->rows;
-    kernels->product_pack_left(p->left, begin, end < p->m ? end : p->m, p->rows, own->begin, own->depth, packed,
-                               sums ? p->result->left_sums + begin : NULL);
+    kernels->pack_left(p->left, begin, end < p->m ? end : p->m, p->rows, own->begin, own->depth, packed,
+                       sums ? p->result->left_sums + begin : NULL);
     for (int c = own->first_column; c < own->end_column; c += kernels->tile_columns) {
-        const float *right = p->packed_right + (size_t)c * (size_t)own->depth;
+        const float *right = p->packed_right + packed_size(p, c, own->depth);
         int column = own->column + c;
         int columns = p->n - column < kernels->tile_columns ? p->n - column : kernels->tile_columns;
         for (int i = 0; i < panels; i++) {
@@ -118,25 +151,17 @@ static void multiply_block(const plan *p, const part *own, int panel, int panels
                                    .right = right + panel_size + (size_t)i * share,
                                    .out_width = width,
                                    .right_lines = (int)(share / LINE)};
-            kernels->product_multiply(p->left->transposed, rows, packed + (size_t)i * CMUS_PANEL_SIZE, right,
-                                      own->depth, tile, next);
-            kernels->product_store(p->result, first, rows, column, columns, tile, add, last);
+            kernels->multiply(p->left->transposed, rows, packed + (size_t)i * (size_t)kernels->panel_size, right,
+                              filled, tile, next);
+            kernels->store(p->result, first, rows, column, columns, tile, add, last);
         }
     }
 }
 
-/* One slice of the depth times some columns of the right operand; by all threads of the region. */
-static void multiply_slice(const plan *p, int begin, int depth, int column, int columns) {
-    int thread = omp_get_thread_num(), tile = p->kernels->tile_columns, panels = divide_up(columns, tile);
-    int packers = p->row_threads * p->column_threads;
-    int first = share_begin(panels, thread, packers) * tile, end = share_begin(panels, thread + 1, packers) * tile;
-    if (end > columns)
-        end = columns;
-    if (first < end)
-        p->kernels->product_pack_right(p->right, column + first, end - first, begin, depth,
-                                       p->packed_right + (size_t)first * (size_t)depth);
-#pragma omp barrier
-    int left_panels = divide_up(p->m, p->rows), row = thread / p->column_threads, at = thread % p->column_threads;
+/* The result's part at one place of the grid, from one packed slice. */
+static void multiply_place(const plan *p, int place, int begin, int depth, int column, int columns) {
+    int tile = p->kernels->tile_columns, panels = divide_up(columns, tile), left_panels = divide_up(p->m, p->rows);
+    int row = place / p->column_threads, at = place % p->column_threads;
     part own = {.first_panel = share_begin(left_panels, row, p->row_threads),
                 .end_panel = share_begin(left_panels, row + 1, p->row_threads),
                 .first_column = share_begin(panels, at, p->column_threads) * tile,
@@ -144,12 +169,30 @@ static void multiply_slice(const plan *p, int begin, int depth, int column, int 
                 .begin = begin,
                 .depth = depth,
                 .column = column};
-    float *packed = p->packed_left + (size_t)thread * p->left_size;
+    float *packed = p->packed_left + (size_t)place * p->left_size;
     if (own.first_column < own.end_column)
-        for (int panel = own.first_panel; panel < own.end_panel; panel += CMUS_LEFT_PANELS) {
+        for (int panel = own.first_panel; panel < own.end_panel; panel += LEFT_PANELS) {
             int left = own.end_panel - panel;
-            multiply_block(p, &own, panel, left < CMUS_LEFT_PANELS ? left : CMUS_LEFT_PANELS, packed);
+            multiply_block(p, &own, panel, left < LEFT_PANELS ? left : LEFT_PANELS, packed);
         }
+}
+
+/* One slice of the depth times some columns of the right operand; by all threads of the region, which may be fewer than
+ * the grid has places (OMP_DYNAMIC, OMP_THREAD_LIMIT). */
+static void multiply_slice(const plan *p, int begin, int depth, int column, int columns) {
+    int tile = p->kernels->tile_columns, panels = divide_up(columns, tile), places = p->row_threads * p->column_threads;
+    int thread = omp_get_thread_num(), threads = omp_get_num_threads();
+    for (int place = thread; place < places; place += threads) {
+        int first = share_begin(panels, place, places) * tile, end = share_begin(panels, place + 1, places) * tile;
+        if (end > columns)
+            end = columns;
+        if (first < end)
+            p->kernels->pack_right(p->right, column + first, end - first, begin, depth,
+                                   p->packed_right + packed_size(p, first, depth));
+    }
+#pragma omp barrier
+    for (int place = thread; place < places; place += threads)
+        multiply_place(p, place, begin, depth, column, columns);
 #pragma omp barrier
 }
 
@@ -159,10 +202,16 @@ void cmus_product(const cmus_operand *left, const cmus_operand *right, const cmu
     double began = cmus_profile_begin();
     plan p = make_plan(left, right, result, m, n, k);
 #pragma omp parallel num_threads(p.row_threads *p.column_threads)
-    for (int column = 0; column < n; column += p.columns)
-        for (int begin = 0; begin < k; begin += p.depth)
-            multiply_slice(&p, begin, k - begin < p.depth ? k - begin : p.depth, column,
-                           n - column < p.columns ? n - column : p.columns);
+    {
+        if (p.kernels->begin)
+            p.kernels->begin();
+        for (int column = 0; column < n; column += p.columns)
+            for (int begin = 0; begin < k; begin += p.depth)
+                multiply_slice(&p, begin, k - begin < p.depth ? k - begin : p.depth, column,
+                               n - column < p.columns ? n - column : p.columns);
+        if (p.kernels->end)
+            p.kernels->end();
+    }
     cmus_profile_product(&(cmus_product_shape){.transpose_left = left->transposed,
                                                .transpose_right = right->transposed,
                                                .m = m,
@@ -179,7 +228,7 @@ void cmus_linear_forward(float *out, const float *in, const float *weight, const
                          int outputs) {
     cmus_operand left = {.values = in, .width = inputs};
     cmus_operand right = {.values = weight, .width = inputs, .transposed = true};
-    cmus_result result = {.values = out, .width = outputs, .bias = bias};
+    cmus_result result = {.values = out, .width = outputs, .bias = bias, .exact = true};
     cmus_product(&left, &right, &result, rows, outputs, inputs);
 }
 
@@ -189,12 +238,13 @@ void cmus_linear_backward(float *d_in, float *d_weight, float *d_bias, const flo
         return;
     cmus_operand gradient = {.values = d_out, .width = outputs, .transposed = true};
     cmus_operand activations = {.values = in, .width = inputs};
-    cmus_result sum = {.values = d_weight, .width = inputs, .form = CMUS_RESULT_ADD, .left_sums = d_bias};
+    cmus_result sum = {
+        .values = d_weight, .width = inputs, .form = CMUS_RESULT_ADD, .left_sums = d_bias, .exact = true};
     cmus_product(&gradient, &activations, &sum, outputs, inputs, rows);
     if (!d_in)
         return;
     gradient.transposed = false;
     cmus_operand weights = {.values = weight, .width = inputs};
-    cmus_result back = {.values = d_in, .width = inputs};
+    cmus_result back = {.values = d_in, .width = inputs, .exact = true};
     cmus_product(&gradient, &weights, &back, rows, inputs, outputs);
 }

@@ -51,12 +51,13 @@ void cmus_list_free(image_list *list) {
     cmus_free(list->d_maps);
 }
 
-/* An arena of at least `bytes`; a little more, so that it need not grow again for the next group. */
+/* An arena of at least `bytes`. It is made larger than that, as the next group may have drawn fewer branches to drop and
+ * fresh memory is slow; what is never used takes no memory. */
 static void reserve(cmus_arena *arena, size_t bytes) {
     if (bytes <= arena->size)
         return;
     cmus_arena_free(arena);
-    *arena = cmus_arena_make(bytes + bytes / 16);
+    *arena = cmus_arena_make(bytes + bytes / 2);
 }
 
 /* Maps of all images of a modality, chunk after chunk. */

@@ -1,5 +1,7 @@
 #include "cmus/augment.h"
 
+#include <stddef.h>
+
 #include "cmus/random.h"
 
 cmus_flips cmus_draw_flips(const cmus_image_key *key) {
@@ -30,15 +32,17 @@ void cmus_draw_dropout(uint64_t seed, int epoch, uint64_t case_hash, double prob
 void cmus_normalize_image(const uint8_t *bytes, int size, cmus_flips flips, float *planes) {
     static const float mean[3] = {0.485f, 0.456f, 0.406f}, deviation[3] = {0.229f, 0.224f, 0.225f};
     size_t side = (size_t)size;
+    ptrdiff_t step = flips.horizontal ? -3 : 3;
     for (size_t channel = 0; channel < 3; channel++) {
         float value[256];
         for (int i = 0; i < 256; i++)
             value[i] = ((float)i / 255.0f - mean[channel]) / deviation[channel];
         for (size_t row = 0; row < side; row++) {
             const uint8_t *from = bytes + 3 * side * (flips.vertical ? side - 1 - row : row) + channel;
+            from += flips.horizontal ? 3 * (side - 1) : 0;
             float *to = planes + (channel * side + row) * side;
             for (size_t column = 0; column < side; column++)
-                to[column] = value[from[3 * (flips.horizontal ? side - 1 - column : column)]];
+                to[column] = value[from[(ptrdiff_t)column * step]];
         }
     }
 }

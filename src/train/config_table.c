@@ -8,6 +8,8 @@ static const char *const poolings[] = {"smil", NULL};
 static const char *const attentions[] = {"cmsa", "multihead", NULL};
 static const char *const fusions[] = {"mlp", NULL};
 static const char *const reductions[] = {"sum", "mean", NULL};
+static const char *const precisions[] = {"fp32", "bf16", NULL};
+static const char *const activations[] = {"auto", "store", "recompute", NULL};
 
 #define AT(field) offsetof(cmus_config, field)
 
@@ -250,6 +252,14 @@ const cmus_key cmus_keys[] = {
      .initial = "0",
      .changes_results = true,
      .help = "stop after so many updates; 0: no limit"},
+    {.name = "precision",
+     .type = CMUS_KEY_CHOICE,
+     .offset = AT(net.precision),
+     .choices = precisions,
+     .initial = "fp32",
+     .changes_results = true,
+     .help = "of the large matrix products. bf16: their operands are rounded to bfloat16; sums, weights, statistics, "
+             "softmax, GELU and moments stay float32. Needs a processor with AVX512-BF16 or AMX"},
     {.name = "memory_gib",
      .type = CMUS_KEY_NUMBER,
      .offset = AT(memory_gib),
@@ -257,6 +267,14 @@ const cmus_key cmus_keys[] = {
      .high = 100000,
      .initial = "10",
      .help = "memory of one rank in GiB; fewer images go through at once if it is small"},
+    {.name = "activations",
+     .type = CMUS_KEY_CHOICE,
+     .offset = AT(net.activations),
+     .choices = activations,
+     .initial = "auto",
+     .help = "what stays for the backward pass. store: the inside of every branch; recompute: the maps between the "
+             "branches, the rest is computed again, about a fifth more time for about a quarter of the memory; auto: "
+             "store what fits memory_gib. The results are the same up to rounding"},
     {.name = "bucket_mb",
      .type = CMUS_KEY_INTEGER,
      .offset = AT(bucket_mb),

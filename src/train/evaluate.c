@@ -4,7 +4,6 @@
 
 #include "cmus/log.h"
 #include "cmus/memory.h"
-#include "cmus/sampler.h"
 
 /* What a rank has to send: one prediction after another, each with its TEM arrays. */
 typedef struct package {
@@ -43,27 +42,26 @@ static void unpack(const char **at, cmus_prediction *prediction) {
     prediction->result.tem_kept = take(at, count * sizeof *prediction->result.tem_kept);
 }
 
-/* This rank's cases, some at a time. */
-static cmus_status run_own(const cmus_evaluator *e, const int *own, int count, cmus_metrics *metrics, package *sent) {
-    for (int begin = 0; begin < count; begin += CMUS_CASES_AT_ONCE) {
-        int part = count - begin < CMUS_CASES_AT_ONCE ? count - begin : CMUS_CASES_AT_ONCE;
-        CMUS_TRY(cmus_batch_load(e->batch, own + begin, part, -1));
-        const cmus_case *cases = cmus_batch_cases(e->batch);
-        cmus_case_result *results = cmus_batch_results(e->batch);
-        cmus_net_outputs(e->net, cases, part, results);
-        for (int i = 0; i < part; i++) {
-            cmus_metrics_add(metrics, &results[i], cases[i].label, e->config->net.classes);
+/* This rank's cases, a portion at a time. */
+static cmus_status run_own(const cmus_evaluator *e, cmus_metrics *metrics, package *sent) {
+    cmus_portion portion;
+    do {
+        CMUS_TRY(cmus_prefetch_next(e->prefetch, &portion));
+        cmus_net_outputs(e->net, portion.cases, portion.count, portion.results);
+        for (int i = 0; i < portion.count; i++) {
+            cmus_metrics_add(metrics, &portion.results[i], portion.cases[i].label, e->config->net.classes);
             if (sent)
-                pack(sent, own[begin + i], &cases[i], &results[i]);
+                pack(sent, portion.indices[i], &portion.cases[i], &portion.results[i]);
         }
-    }
+    } while (!portion.last);
     return CMUS_OK;
 }
 
 /* Rank 0 puts what came, rank after rank, into the order of the cases; each rank sent its cases in that order. */
-static void collect(const cmus_evaluator *e, const package *sent, const int *rank_of, int count,
+static void collect(const cmus_evaluator *e, const package *sent, const int *indices, int count,
                     cmus_prediction *predictions) {
-    int ranks = e->communicator->ranks;
+    int ranks = e->communicator->ranks, *rank_of = cmus_allocate((size_t)count, sizeof(int));
+    cmus_batch_share(e->dataset, e->config, indices, count, ranks, rank_of);
     size_t *sizes = cmus_allocate((size_t)ranks, sizeof *sizes);
     const char **at = cmus_allocate((size_t)ranks, sizeof *at);
     char *all;
@@ -80,31 +78,21 @@ static void collect(const cmus_evaluator *e, const package *sent, const int *ran
     cmus_free(all);
     cmus_free(at);
     cmus_free(sizes);
+    cmus_free(rank_of);
 }
 
 cmus_status cmus_evaluate(const cmus_evaluator *e, const int *indices, int count, cmus_metrics *metrics,
                           cmus_prediction *predictions) {
-    int *images = cmus_allocate((size_t)count, sizeof(int)), *rank_of = cmus_allocate((size_t)count, sizeof(int));
-    int *own = cmus_allocate((size_t)count, sizeof(int)), own_count = 0;
-    for (int i = 0; i < count; i++)
-        images[i] = cmus_case_images(e->dataset, e->config, indices[i]);
-    cmus_share_cases(images, count, e->communicator->ranks, rank_of);
-    for (int i = 0; i < count; i++)
-        if (rank_of[i] == e->communicator->rank)
-            own[own_count++] = indices[i];
     package sent = {0};
     *metrics = (cmus_metrics){0};
-    cmus_status status = run_own(e, own, own_count, metrics, predictions ? &sent : NULL);
+    cmus_status status = run_own(e, metrics, predictions ? &sent : NULL);
     status = cmus_agree(e->communicator, status);
     if (status == CMUS_OK) {
         cmus_sum_doubles(e->communicator, (double *)metrics, CMUS_METRICS_FIELDS);
         if (predictions)
-            collect(e, &sent, rank_of, count, predictions);
+            collect(e, &sent, indices, count, predictions);
     }
     cmus_free(sent.bytes);
-    cmus_free(own);
-    cmus_free(images);
-    cmus_free(rank_of);
     return status;
 }
 

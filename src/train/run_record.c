@@ -5,6 +5,7 @@
 
 #include "cmus/gemm.h"
 #include "cmus/memory.h"
+#include "cmus/product.h"
 #include "cmus/program.h"
 #include "trainer_internal.h"
 
@@ -28,15 +29,15 @@ cmus_status cmus_run_record_write(const cmus_trainer *trainer, bool complete, do
     const cmus_parameters *parameters = cmus_net_parameters(trainer->net);
     char *now = time_now();
     json_t *record = json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:o, s:I, s:I, s:i, s:i, s:I, s:b, s:o, s:s, s:s?}",
+        "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:o, s:I, s:I, s:i, s:i, s:I, s:b, s:o, s:s, s:s?}",
         "program", "cmus-train", "version", cmus_version(), "git_revision", cmus_git_revision(), "mpi",
-        cmus_mpi_version(), "blas", cmus_blas_description(), "kernels", cmus_kernels_description(), "data",
-        trainer->options->data, "ranks", trainer->communicator->ranks, "threads", omp_get_max_threads(), "folds",
-        trainer->folds, "hosts", host_list(trainer->hosts, trainer->communicator->ranks), "parameters",
-        (json_int_t)parameters->size, "tensors", (json_int_t)parameters->count, "training_cases",
-        trainer->training_count, "held_out_cases", trainer->held_out_count, "updates",
-        (json_int_t)trainer->position.step, "fold_complete", complete, "peak_memory_bytes",
-        complete ? json_integer((json_int_t)peak_memory) : json_null(), "started",
+        cmus_mpi_version(), "blas", cmus_blas_description(), "kernels", cmus_kernels_description(), "products",
+        cmus_products_description(), "data", trainer->options->data, "ranks", trainer->communicator->ranks, "threads",
+        omp_get_max_threads(), "folds", trainer->folds, "hosts",
+        host_list(trainer->hosts, trainer->communicator->ranks), "parameters", (json_int_t)parameters->size, "tensors",
+        (json_int_t)parameters->count, "training_cases", trainer->training_count, "held_out_cases",
+        trainer->held_out_count, "updates", (json_int_t)trainer->position.step, "fold_complete", complete,
+        "peak_memory_bytes", complete ? json_integer((json_int_t)peak_memory) : json_null(), "started",
         trainer->started ? trainer->started : now, "ended", complete ? now : NULL);
     if (!record)
         cmus_fatal("run.json can't be made: a text is no UTF-8");

@@ -7,6 +7,7 @@
 
 #include "cmus/gemm.h"
 #include "cmus/memory.h"
+#include "cmus/product.h"
 #include "trainer_internal.h"
 
 static void gather_hosts(cmus_trainer *trainer) {
@@ -32,7 +33,8 @@ static void announce(const cmus_trainer *trainer, cmus_fold_state state) {
               parameters->size, parameters->count, trainer->communicator->ranks,
               trainer->communicator->ranks == 1 ? "" : "s", omp_get_max_threads(),
               omp_get_max_threads() == 1 ? "" : "s", cmus_net_images_at_once(trainer->net), config->memory_gib);
-    cmus_info("%s; %s kernels", cmus_blas_description(), cmus_kernels_description());
+    cmus_info("%s; %s kernels, products in %s", cmus_blas_description(), cmus_kernels_description(),
+              cmus_products_description());
     if (config->batch < trainer->communicator->ranks && trainer->communicator->rank == 0)
         cmus_warn("batch %d on %d ranks: at least %d ranks have no case in any update", config->batch,
                   trainer->communicator->ranks, trainer->communicator->ranks - config->batch);
@@ -58,12 +60,6 @@ static cmus_status look(cmus_trainer *trainer, cmus_fold_state *state) {
     return CMUS_OK;
 }
 
-static bool is_done(const cmus_trainer *trainer) {
-    const cmus_config *config = trainer->config;
-    return trainer->position.epoch >= config->epochs ||
-           (config->max_updates && trainer->position.step >= config->max_updates);
-}
-
 /* By rank 0, at the end of an epoch: the rows reach the disk before the checkpoint that counts on them. */
 static cmus_status save(cmus_trainer *trainer) {
     CMUS_TRY(cmus_row_log_sync(trainer->train_rows));
@@ -79,7 +75,10 @@ static cmus_status train(cmus_trainer *trainer) {
     if (config->max_updates && allowed < cases)
         cases = allowed;
     cmus_progress_begin(&trainer->progress, "trained", "cases", cases);
-    while (!is_done(trainer)) {
+    trainer->planned = trainer->position;
+    cmus_trainer_plan(trainer);
+    while (!cmus_trainer_ends(trainer, trainer->position)) {
+        cmus_trainer_plan(trainer); /* what comes next is queued before this epoch is over */
         CMUS_TRY(cmus_trainer_epoch(trainer, trainer->position.epoch));
         trainer->position.epoch++;
         cmus_status status = trainer->communicator->rank == 0 ? save(trainer) : CMUS_OK;
@@ -89,8 +88,15 @@ static cmus_status train(cmus_trainer *trainer) {
     return CMUS_OK;
 }
 
+/* Not collective. The libraries and the processor of this rank. */
+static cmus_status check_machine(const cmus_trainer *trainer) {
+    CMUS_TRY(cmus_blas_check());
+    cmus_status status = cmus_products_precision(trainer->config->net.precision);
+    return status == CMUS_OK ? CMUS_OK : cmus_fail_in(status, "%s", trainer->options->config);
+}
+
 static cmus_status run(cmus_trainer *trainer) {
-    CMUS_TRY(cmus_agree(trainer->communicator, cmus_blas_check()));
+    CMUS_TRY(cmus_agree(trainer->communicator, check_machine(trainer)));
     CMUS_TRY(cmus_agree(trainer->communicator, cmus_trainer_open(trainer)));
     cmus_fold_state state = CMUS_FOLD_NEW;
     CMUS_TRY(look(trainer, &state));

@@ -4,47 +4,30 @@
 
 #include "cmus/adam.h"
 #include "cmus/memory.h"
-#include "cmus/sampler.h"
 #include "trainer_internal.h"
 
-/* Which of a batch's cases are this rank's: trainer->own; returns their number. Every rank computes the same plan. */
-static int share_batch(cmus_trainer *trainer, const int *cases, int count) {
-    int *images = cmus_allocate((size_t)count, sizeof(int)), *rank_of = cmus_allocate((size_t)count, sizeof(int));
-    for (int i = 0; i < count; i++)
-        images[i] = cmus_case_images(trainer->dataset, trainer->config, cases[i]);
-    cmus_share_cases(images, count, trainer->communicator->ranks, rank_of);
-    int own = 0;
-    for (int i = 0; i < count; i++)
-        if (rank_of[i] == trainer->communicator->rank)
-            trainer->own[own++] = cases[i];
-    cmus_free(images);
-    cmus_free(rank_of);
-    return own;
-}
-
-/* Gradients of this rank's cases into the network, their sums into `metrics`. */
-static cmus_status run_own(cmus_trainer *trainer, int count, int epoch, double scale, cmus_metrics *metrics) {
+/* Gradients of this rank's cases of an update into the network, their sums into `metrics`. */
+static cmus_status run_own(cmus_trainer *trainer, int epoch, double scale, cmus_metrics *metrics) {
     char *broken = cmus_copy_string("");
-    for (int begin = 0; begin < count; begin += CMUS_CASES_AT_ONCE) {
-        int part = count - begin < CMUS_CASES_AT_ONCE ? count - begin : CMUS_CASES_AT_ONCE;
-        cmus_status status = cmus_batch_load(trainer->batch, trainer->own + begin, part, epoch);
+    cmus_portion portion;
+    do {
+        cmus_status status = cmus_prefetch_next(trainer->prefetch, &portion);
         if (status != CMUS_OK) {
             cmus_free(broken);
             return status;
         }
-        const cmus_case *cases = cmus_batch_cases(trainer->batch);
-        cmus_case_result *results = cmus_batch_results(trainer->batch);
-        cmus_net_gradients(trainer->net, cases, part, scale, results);
-        for (int i = 0; i < part; i++) {
-            cmus_metrics_add(metrics, &results[i], cases[i].label, trainer->config->net.classes);
+        cmus_case_result *results = portion.results;
+        cmus_net_gradients(trainer->net, portion.cases, portion.count, scale, results);
+        for (int i = 0; i < portion.count; i++) {
+            cmus_metrics_add(metrics, &results[i], portion.cases[i].label, trainer->config->net.classes);
             if (isfinite(results[i].total_loss))
                 continue;
-            char *longer = cmus_format_string("%s '%s'", broken,
-                                              cmus_dataset_case(trainer->dataset, trainer->own[begin + i]).case_id);
+            char *longer =
+                cmus_format_string("%s '%s'", broken, cmus_dataset_case(trainer->dataset, portion.indices[i]).case_id);
             cmus_free(broken);
             broken = longer;
         }
-    }
+    } while (!portion.last);
     cmus_status status = CMUS_OK;
     if (*broken)
         status = cmus_fail(CMUS_ERROR_DATA,
@@ -70,11 +53,12 @@ static cmus_status bad_gradient(const cmus_trainer *trainer, const int *cases, i
     return status;
 }
 
-static cmus_status write_step(cmus_trainer *trainer, int epoch, double loss, double norm, double seconds) {
+static cmus_status write_step(cmus_trainer *trainer, int epoch, double loss, double norm, double seconds,
+                              double data_seconds) {
     if (trainer->communicator->rank != 0)
         return CMUS_OK;
-    char *row =
-        cmus_format_string("%lld,%d,%.9g,%.9g,%.4f", (long long)trainer->position.step, epoch + 1, loss, norm, seconds);
+    char *row = cmus_format_string("%lld,%d,%.9g,%.9g,%.4f,%.6f", (long long)trainer->position.step, epoch + 1, loss,
+                                   norm, seconds, data_seconds);
     cmus_status status = cmus_row_log_add(trainer->step_rows, row);
     cmus_free(row);
     return status;
@@ -82,15 +66,16 @@ static cmus_status write_step(cmus_trainer *trainer, int epoch, double loss, dou
 
 /* One update by a batch of `count` cases. */
 static cmus_status update(cmus_trainer *trainer, const int *cases, int count, int epoch, cmus_metrics *sums) {
-    double began = cmus_seconds();
+    double began = cmus_seconds(), data_seconds = -cmus_prefetch_waited(trainer->prefetch);
     const cmus_config *config = trainer->config;
     size_t size = cmus_net_parameters(trainer->net)->size;
-    float *gradient = cmus_net_gradient(trainer->net);
+    float *gradient = cmus_net_gradient(trainer->net); /* 0: as it was made, or left by the update before */
     double scale = config->loss_reduction == CMUS_REDUCTION_MEAN ? 1.0 / count : 1.0;
     cmus_metrics metrics = {0};
-    memset(gradient, 0, size * sizeof *gradient);
-    cmus_status status = run_own(trainer, share_batch(trainer, cases, count), epoch, scale, &metrics);
+    cmus_status status = run_own(trainer, epoch, scale, &metrics);
     CMUS_TRY(cmus_agree(trainer->communicator, status));
+    data_seconds += cmus_prefetch_waited(trainer->prefetch);
+    cmus_maximum_double(trainer->communicator, &data_seconds);
     cmus_sum_doubles(trainer->communicator, (double *)&metrics, CMUS_METRICS_FIELDS);
     cmus_sum_floats(trainer->communicator, gradient, size, (size_t)config->bucket_mb << 20);
     double norm = cmus_norm(gradient, size);
@@ -103,7 +88,7 @@ static cmus_status update(cmus_trainer *trainer, const int *cases, int count, in
     cmus_adam_update(&adam, trainer->position.step, size, cmus_net_weights(trainer->net), gradient, trainer->moments[0],
                      trainer->moments[1], trainer->moments[2]);
     cmus_metrics_merge(sums, &metrics);
-    status = write_step(trainer, epoch, metrics.total_loss * scale, norm, cmus_seconds() - began);
+    status = write_step(trainer, epoch, metrics.total_loss * scale, norm, cmus_seconds() - began, data_seconds);
     return cmus_agree(trainer->communicator, status);
 }
 
@@ -167,28 +152,20 @@ static cmus_status train_cases(cmus_trainer *trainer, const int *order, int epoc
     return CMUS_OK;
 }
 
-static bool evaluates(const cmus_trainer *trainer, int epoch) {
-    const cmus_config *config = trainer->config;
-    bool last = epoch + 1 == config->epochs || (config->max_updates && trainer->position.step >= config->max_updates);
-    return config->eval_every > 0 && ((epoch + 1) % config->eval_every == 0 || last);
-}
-
 cmus_status cmus_trainer_epoch(cmus_trainer *trainer, int epoch) {
     double began = cmus_seconds();
     char what[64];
     snprintf(what, sizeof what, "epoch %d of %d:", epoch + 1, trainer->config->epochs);
     trainer->progress.what = what;
-    int *order = cmus_allocate((size_t)trainer->training_count, sizeof(int));
-    memcpy(order, trainer->training, (size_t)trainer->training_count * sizeof(int));
-    cmus_epoch_order(trainer->config->seed, epoch, order, trainer->training_count);
+    int *order = cmus_trainer_order(trainer, epoch);
     cmus_metrics trained = {0}, held_out = {0};
     cmus_status status = train_cases(trainer, order, epoch, &trained);
     cmus_free(order);
     trainer->progress.what = "trained";
     CMUS_TRY(status);
-    if (evaluates(trainer, epoch)) {
+    if (cmus_trainer_evaluates(trainer, epoch, trainer->position.step)) {
         cmus_evaluator evaluator = {trainer->communicator, trainer->net, trainer->dataset, trainer->config,
-                                    trainer->batch};
+                                    trainer->prefetch};
         CMUS_TRY(cmus_evaluate(&evaluator, trainer->held_out, trainer->held_out_count, &held_out, NULL));
     }
     return cmus_agree(trainer->communicator, write_epoch(trainer, epoch, &trained, &held_out, cmus_seconds() - began));

@@ -23,10 +23,9 @@ typedef struct cmus_trainer {
 
     cmus_net *net;
     float *moments[CMUS_MOMENTS];
-    cmus_batch *batch;
-    int *own; /* [batch]: room for this rank's cases of a batch */
+    cmus_prefetch *prefetch;
 
-    cmus_position position;
+    cmus_position position, planned;      /* done; queued for the prefetch */
     cmus_row_log *train_rows, *step_rows; /* rank 0 */
     cmus_progress progress;
     int64_t progress_done;
@@ -39,7 +38,16 @@ cmus_status cmus_trainer_open(cmus_trainer *trainer);
 cmus_status cmus_trainer_fill(cmus_trainer *trainer, bool resumed);
 void cmus_trainer_close(cmus_trainer *trainer);
 
-/* Collective. Trains one epoch and writes its rows; position.step moves on. */
+/* Not collective; the same on every rank. Whether training ends at this position, and whether the held-out fold is
+ * evaluated at the end of an epoch, when `step` updates are done. */
+bool cmus_trainer_ends(const cmus_trainer *trainer, cmus_position position);
+bool cmus_trainer_evaluates(const cmus_trainer *trainer, int epoch, int64_t step);
+/* The training cases [training_count] in the order of this epoch; free with cmus_free(). */
+int *cmus_trainer_order(const cmus_trainer *trainer, int epoch);
+/* Queues for the prefetch what comes after trainer->planned: one more epoch, or the final evaluation. */
+void cmus_trainer_plan(cmus_trainer *trainer);
+
+/* Collective. Trains one epoch, which must be planned, and writes its rows; position.step moves on. */
 cmus_status cmus_trainer_epoch(cmus_trainer *trainer, int epoch);
 
 /* What a fold folder is found to hold. */

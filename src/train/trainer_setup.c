@@ -132,22 +132,20 @@ static cmus_status fill_from_checkpoint(cmus_trainer *trainer) {
 cmus_status cmus_trainer_fill(cmus_trainer *trainer, bool resumed) {
     for (int i = 0; i < CMUS_MOMENTS; i++)
         trainer->moments[i] = cmus_allocate(cmus_net_parameters(trainer->net)->size, sizeof(float));
-    trainer->batch = cmus_batch_create(trainer->net, trainer->dataset, trainer->config);
-    trainer->own = cmus_allocate((size_t)trainer->config->batch, sizeof(int));
+    trainer->prefetch = cmus_prefetch_create(trainer->communicator, trainer->net, trainer->dataset, trainer->config);
     return resumed ? fill_from_checkpoint(trainer) : fill_fresh(trainer);
 }
 
 void cmus_trainer_close(cmus_trainer *trainer) {
     cmus_row_log_close(trainer->train_rows);
     cmus_row_log_close(trainer->step_rows);
-    cmus_batch_free(trainer->batch);
+    cmus_prefetch_free(trainer->prefetch);
     for (int i = 0; i < CMUS_MOMENTS; i++)
         cmus_free(trainer->moments[i]);
     cmus_net_free(trainer->net);
     cmus_dataset_close(trainer->dataset);
     cmus_free(trainer->training);
     cmus_free(trainer->held_out);
-    cmus_free(trainer->own);
     cmus_free(trainer->fold_folder);
     cmus_free(trainer->started);
     cmus_free(trainer->hosts);

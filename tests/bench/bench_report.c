@@ -5,6 +5,7 @@
 #include "bench.h"
 #include "cmus/gemm.h"
 #include "cmus/memory.h"
+#include "cmus/product.h"
 
 enum { NAME_SIZE = 48 };
 
@@ -178,7 +179,8 @@ static void print_head(const bench_report *report) {
            ranks == 1 ? "" : "s", threads, threads == 1 ? "" : "s", report->config->batch,
            report->data ? report->data : "in memory", report->step_count, report->step_count - report->first);
     printf("%d images in the last update, mean loss of its cases %.6f\n", last->images, last->loss);
-    printf("%s; %s kernels\n\n", cmus_blas_description(), cmus_kernels_description());
+    printf("%s; %s kernels, products in %s\n\n", cmus_blas_description(), cmus_kernels_description(),
+           cmus_products_description());
     printf("%-12s %12s %12s %14s %12s\n", "seconds", "an update", "shortest", "an image", "shortest");
 }
 

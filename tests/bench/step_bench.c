@@ -12,6 +12,7 @@
 #include "cmus/log.h"
 #include "cmus/memory.h"
 #include "cmus/metrics.h"
+#include "cmus/product.h"
 #include "cmus/program.h"
 
 enum { OPTION_BATCH = 256, OPTION_TEM, OPTION_STEPS, OPTION_SEED, OPTION_DATA, OPTION_CSV, OPTION_PRODUCTS };
@@ -111,6 +112,7 @@ static cmus_status prepare(bench *b) {
     cmus_config *config = &b->config;
     CMUS_TRY(cmus_blas_check());
     CMUS_TRY(cmus_config_read(given->config, given->overrides, given->override_count, config));
+    CMUS_TRY(cmus_products_precision(config->net.precision));
     config->batch = given->batch > 0 ? (int)given->batch : config->batch;
     config->max_tem = given->tem > 0 ? (int)given->tem : config->max_tem;
     config->seed = given->seed >= 0 ? (uint64_t)given->seed : config->seed;
@@ -154,18 +156,14 @@ static cmus_status run_own(bench *b, int step, double *loss) {
 static cmus_status update(bench *b, int step, double *loss) {
     size_t size = cmus_net_parameters(b->net)->size;
     float *gradient = cmus_net_gradient(b->net);
-    double began = cmus_profile_begin(), part = cmus_profile_begin();
-    memset(gradient, 0, size * sizeof *gradient);
-    cmus_profile_end("gradient to zero", part);
-    cmus_profile_end(bench_phase_names[BENCH_UPDATE], began);
     cmus_status status = run_own(b, step, loss);
-    began = cmus_profile_begin();
+    double began = cmus_profile_begin();
     status = cmus_agree(b->communicator, status);
     cmus_sum_floats(b->communicator, gradient, size, (size_t)b->config.bucket_mb << 20);
     cmus_profile_end(bench_phase_names[BENCH_REDUCTION], began);
     CMUS_TRY(status);
     began = cmus_profile_begin();
-    part = cmus_profile_begin();
+    double part = cmus_profile_begin();
     cmus_norm(gradient, size); /* the trainer looks at it before each update */
     cmus_profile_end("gradient norm", part);
     cmus_adam adam = cmus_adam_published();

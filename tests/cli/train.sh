@@ -33,12 +33,15 @@ fold=run2/fold-0
 [ "$(head -1 $fold/train.csv)" = "epoch,lr,train_loss,train_loss_fusion,train_loss_om,train_loss_im,train_loss_tem,train_accuracy,val_loss,val_loss_fusion,val_loss_om,val_loss_im,val_loss_tem,val_accuracy,seconds" ] ||
     fail "header of train.csv"
 [ "$(wc -l < $fold/train.csv)" = 6 ] || fail "rows of train.csv"
+[ "$(head -1 $fold/steps.csv)" = "step,epoch,loss,gradient_norm,seconds,data_seconds" ] || fail "header of steps.csv"
+awk -F, 'NR > 1 && (NF != 6 || $6 < 0 || $6 > $5) { exit 1 }' $fold/steps.csv || fail "data_seconds are not among the seconds"
 [ "$(wc -l < $fold/steps.csv)" = 31 ] || fail "rows of steps.csv" # 5 epochs of 6 updates
 head -1 $fold/predictions.csv | grep -q '^case_id,patient_id,label,prob_IgAN,.*,prob_om_.*,prob_im_.*,prob_tem_.*,tem_weight,tem_distance,tem_kept,mean_distance$' ||
     fail "header of predictions.csv"
 held_out=$(awk -F, 'NR > 1 && $5 == 0 { print $1 }' data/splits.csv | sort)
 [ "$(tail -n +2 $fold/predictions.csv | cut -d, -f1 | sort)" = "$held_out" ] || fail "predictions.csv is not of the held-out cases"
 grep -q '"fold_complete": true' $fold/run.json || fail "run.json is not complete"
+grep -q '"products": "float32"' $fold/run.json || fail "run.json does not say what the products were computed in"
 find run2 -name '*.tmp' -o -name 'last.*' | grep . && fail "leftovers"
 
 # The resolved configuration is a configuration with the same result.

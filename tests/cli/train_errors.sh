@@ -27,6 +27,8 @@ bad "bad.yaml: classes are [\"GS\", \"nonGS\"], but the data set data has [\"IgA
     'image_size: 64\nclasses: [GS, nonGS]\n'
 bad "bad.yaml: image_size is 224, but the images of data have 64 pixels" 'epochs: 2\n'
 expect 1 "'lr=x'" run tiny.yaml lr=x
+CMUS_KERNELS=avx2 expect 1 "tiny.yaml: precision: bf16 needs a processor with AVX512-BF16 or AMX" run tiny.yaml precision=bf16
+CMUS_KERNELS=avx2 expect 1 "fp32 works everywhere" run tiny.yaml precision=bf16
 expect 1 "none.yaml: No such file" run none.yaml
 expect 1 "nowhere/dataset.json" train 2 tiny.yaml --data nowhere --fold 0 --out out_folder
 expect 1 "tiny.yaml: no safetensors file" run tiny.yaml --init tiny.yaml

@@ -26,6 +26,8 @@ static void defaults_are_the_published_protocol(void) {
     CU_ASSERT_EQUAL(config.net.head_relu, published.head_relu);
     CU_ASSERT_EQUAL(config.net.distance_t, published.distance_t);
     CU_ASSERT_EQUAL(config.net.fusion_hidden, published.fusion_hidden);
+    CU_ASSERT_EQUAL(config.net.activations, CMUS_ACTIVATIONS_AUTO);
+    CU_ASSERT_EQUAL(config.net.precision, CMUS_PRECISION_FP32);
     CU_ASSERT_EQUAL(config.net.drop_path, published.drop_path);
     CU_ASSERT_EQUAL(config.net.dropout, published.dropout);
     CU_ASSERT_EQUAL(config.lr, 5e-5);
@@ -37,7 +39,8 @@ static void defaults_are_the_published_protocol(void) {
 static void values_are_read(void) {
     cmus_config config;
     CU_ASSERT_EQUAL_FATAL(parse("# a comment\nclasses: [\"a b\", 'c\"d', e]\ndepths: [1, 2, 3, 4]\nlr: 1e-3\n"
-                                "attention: multihead\nhead_relu: false\nseed: 9223372036854775807\n",
+                                "attention: multihead\nhead_relu: false\nseed: 9223372036854775807\n"
+                                "activations: recompute\nprecision: bf16\n",
                                 "epochs=7", &config),
                           CMUS_OK);
     CU_ASSERT_EQUAL(config.class_count, 3);
@@ -45,6 +48,8 @@ static void values_are_read(void) {
     CU_ASSERT_EQUAL(config.net.depths[2], 3);
     CU_ASSERT_EQUAL(config.lr, 1e-3);
     CU_ASSERT_EQUAL(config.net.attention, CMUS_ATTENTION_MULTIHEAD);
+    CU_ASSERT_EQUAL(config.net.activations, CMUS_ACTIVATIONS_RECOMPUTE);
+    CU_ASSERT_EQUAL(config.net.precision, CMUS_PRECISION_BF16);
     CU_ASSERT_FALSE(config.net.head_relu);
     CU_ASSERT_EQUAL(config.seed, INT64_MAX);
     CU_ASSERT_EQUAL(config.epochs, 7);
@@ -77,8 +82,13 @@ static void text_comes_back(void) {
     cmus_config_hash(&config, hash);
     again.memory_gib = 77;
     again.eval_every = 5;
+    again.net.activations = CMUS_ACTIVATIONS_STORE;
     cmus_config_hash(&again, hash_again);
     CU_ASSERT_STRING_EQUAL(hash, hash_again);
+    again.net.precision = CMUS_PRECISION_BF16;
+    cmus_config_hash(&again, hash_again);
+    CU_ASSERT_STRING_NOT_EQUAL(hash, hash_again);
+    again.net.precision = CMUS_PRECISION_FP32;
     again.lr = 0.2;
     cmus_config_hash(&again, hash_again);
     CU_ASSERT_STRING_NOT_EQUAL(hash, hash_again);
@@ -117,6 +127,8 @@ static void faults_are_named(void) {
         {"batch:\n", NULL, "batch: '' is not"},
         {"head_relu: yes\n", NULL, "'yes' is not true or false"},
         {"attention: best\n", NULL, "'best' is not one of cmsa multihead"},
+        {"activations: stored\n", NULL, "activations: 'stored' is not one of auto store recompute"},
+        {"lr: 1e-3\n", "precision=fp16", "command line, 'precision=fp16': precision: 'fp16' is not one of fp32 bf16"},
         {"depths: [2, 2, 2]\n", NULL, "depths takes a list of 4"},
         {"classes: [a, a]\n", NULL, "classes takes a list"},
         {"seed: -1\n", NULL, "seed: '-1' is not"},

@@ -6,6 +6,7 @@
 
 #include "cmus/memory.h"
 #include "cmus/random.h"
+#include "net_internal.h"
 #include "twin_check.h"
 #include "twins.h"
 #include "unit_family.h"
@@ -18,6 +19,7 @@ typedef struct choice {
     int image_size, deep;
     bool multihead, plain_logits, drawn;
     double distance_t;
+    cmus_activations activations;
 } choice;
 
 typedef struct setup {
@@ -46,6 +48,7 @@ static cmus_net_config configure(const choice *c) {
     config.attention = c->multihead ? CMUS_ATTENTION_MULTIHEAD : CMUS_ATTENTION_CMSA;
     config.head_relu = !c->plain_logits;
     config.distance_t = c->distance_t > 0 ? c->distance_t : 1.5;
+    config.activations = c->activations;
     config.memory_bytes = 0x1p30;
     return config;
 }
@@ -306,6 +309,83 @@ static void little_memory_gives_the_same(void) {
     }
 }
 
+/* The groups that the cases will go through in; returns how many. */
+static int plan_groups(const setup *s, cmus_group_plan plans[CASES]) {
+    int groups = 0;
+    for (int begin = 0; begin < CASES; begin += plans[groups++].count)
+        plans[groups] = cmus_net_plan_group(s->net, s->cases + begin, CASES - begin, true);
+    return groups;
+}
+
+/* One group after another, as cmus_net_gradients does; the arenas hold what was planned and lie within the room. */
+static void run_groups(setup *s) {
+    enum { SPARE = 16 /* an arena grows by one part in so many more than is needed */ };
+    cmus_group_plan plans[CASES];
+    int groups = plan_groups(s, plans), begin = 0;
+    for (int g = 0; g < groups; begin += plans[g++].count) {
+        CU_ASSERT(plans[g].keep != CMUS_KEEP_MAPS || s->config.activations != CMUS_ACTIVATIONS_STORE);
+        CU_ASSERT(plans[g].keep != CMUS_KEEP_ALL || s->config.activations != CMUS_ACTIVATIONS_RECOMPUTE);
+        cmus_net_run_group(s->net, s->cases + begin, plans[g], 1, true, s->results + begin);
+        CU_ASSERT(s->net->tapes.used > 0);
+        CU_ASSERT((double)s->net->tapes.used + (double)s->net->scratch.used <= s->net->room);
+        CU_ASSERT((double)s->net->tapes.size + (double)s->net->scratch.size <= s->net->room * (1 + 1.0 / SPARE));
+    }
+}
+
+static bool same_groups(const setup *a, const setup *b) {
+    cmus_group_plan first[CASES], second[CASES];
+    int groups = plan_groups(a, first);
+    bool same = plan_groups(b, second) == groups;
+    for (int g = 0; same && g < groups; g++)
+        same = first[g].count == second[g].count &&
+               (first[g].keep == CMUS_KEEP_NOTHING) == (second[g].keep == CMUS_KEEP_NOTHING);
+    return same;
+}
+
+/* The usual network with memory for `images` images (0: for all), after its cases went through; counts what was kept.
+ */
+static void make_and_run(setup *s, cmus_activations activations, int images, int seen[CMUS_KEEP_ALL + 1]) {
+    choice c = choices[0];
+    c.activations = activations;
+    make(s, &c);
+    if (images)
+        shrink(s, images);
+    run_groups(s);
+    cmus_group_plan plans[CASES];
+    int groups = plan_groups(s, plans);
+    for (int g = 0; g < groups; g++)
+        seen[plans[g].keep]++;
+}
+
+/* Whatever is kept, with much and with little memory: the same gradients, to the bit where the groups are the same. */
+static void activations_do_not_matter(void) {
+    static const int at_once[] = {0, 8, 6, 4, 1};
+    static const cmus_activations others[] = {CMUS_ACTIVATIONS_AUTO, CMUS_ACTIVATIONS_RECOMPUTE};
+    int seen[CMUS_KEEP_ALL + 1] = {0}, same = 0;
+    setup whole, stored, other;
+    make(&whole, &choices[0]);
+    cmus_net_gradients(whole.net, whole.cases, CASES, 1, whole.results);
+    for (int k = 0; k < 5; k++) {
+        make_and_run(&stored, CMUS_ACTIVATIONS_STORE, at_once[k], seen);
+        CU_ASSERT(same_gradients("stored", &stored, &whole, 1e-5));
+        for (int o = 0; o < 2; o++) {
+            make_and_run(&other, others[o], at_once[k], seen);
+            CU_ASSERT(same_gradients(o ? "computed again" : "automatic", &other, &stored, 1e-5));
+            if (same_groups(&other, &stored)) {
+                same++;
+                CU_ASSERT_EQUAL(memcmp(cmus_net_gradient(other.net), cmus_net_gradient(stored.net),
+                                       other.weights.count * sizeof(float)),
+                                0);
+            }
+            drop(&other);
+        }
+        drop(&stored);
+    }
+    CU_ASSERT(seen[CMUS_KEEP_NOTHING] && seen[CMUS_KEEP_MAPS] && seen[CMUS_KEEP_ALL]);
+    CU_ASSERT(same >= 4); /* else the bits were hardly compared */
+    drop(&whole);
+}
+
 static void batch_is_the_sum_of_its_cases(void) {
     setup batch, single;
     make(&batch, &choices[0]);
@@ -399,6 +479,7 @@ int main(void) {
         {"forward", forward_matches},
         {"backward", backward_matches},
         {"little memory gives the same", little_memory_gives_the_same},
+        {"activations do not matter", activations_do_not_matter},
         {"a batch is the sum of its cases", batch_is_the_sum_of_its_cases},
         {"threads hardly matter", threads_hardly_matter},
         {"not a number comes out", not_a_number_comes_out},

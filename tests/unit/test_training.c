@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cmus/adam.h"
 #include "cmus/augment.h"
 #include "cmus/file.h"
 #include "cmus/memory.h"

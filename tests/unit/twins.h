@@ -9,6 +9,7 @@
 
 #include "cmus/adam.h"
 #include "cmus/cmusnet.h"
+#include "cmus/product.h"
 #include "cmus/swin.h"
 
 /* out [rows, outputs] = in weight' + bias (may be NULL) */
@@ -16,6 +17,13 @@ void twin_linear(double *out, const double *in, const double *weight, const doub
                  int outputs);
 void twin_layernorm(double *out, const double *in, const double *gamma, const double *beta, int rows, int channels);
 double twin_gelu(double x);
+/* Its derivative. */
+double twin_gelu_slope(double x);
+/* cmus_product() on the same operands. values, laid out as result->values, holds what is there before; magnitude [as
+ * values] becomes the sum of the absolute values of all terms, which rounding is measured against, and stays as it is
+ * where nothing is written. left_sums [m] += sums of the left operand over k, or NULL. */
+void twin_product(double *values, double *magnitude, double *left_sums, const cmus_operand *left,
+                  const cmus_operand *right, const cmus_result *result, int m, int n, int k);
 /* row [count] = softmax(row) */
 void twin_softmax(double *row, int count);
 

@@ -34,6 +34,100 @@ double twin_gelu(double x) {
     return x * 0.5 * (1 + erf(x / sqrt(2)));
 }
 
+double twin_gelu_slope(double x) {
+    return 0.5 * (1 + erf(x / sqrt(2))) + x * exp(-x * x / 2) / sqrt(2 * acos(-1));
+}
+
+/* Image of a stored row, and its row in the full array. */
+static int image_of(const cmus_subset *rows, int row) {
+    return rows ? row / rows->tokens : 0;
+}
+
+static int full_row(const cmus_subset *rows, int row) {
+    if (!rows || !rows->images)
+        return row;
+    return rows->images[image_of(rows, row)] * rows->tokens + row % rows->tokens;
+}
+
+/* A stored row of an operand as its form asks. */
+static void operand_row(double *out, const cmus_operand *operand, int row, int columns) {
+    int full = full_row(operand->rows, row);
+    for (int c = 0; c < columns; c++) {
+        double x = (double)operand->values[full * operand->width + c];
+        if (operand->form == CMUS_OPERAND_SCALED)
+            x *= (double)operand->factor[image_of(operand->rows, row)];
+        else if (operand->form == CMUS_OPERAND_LAYERNORM)
+            x = (x - (double)operand->statistics[2 * full]) * (double)operand->statistics[2 * full + 1] *
+                    (double)operand->gamma[c] +
+                (double)operand->beta[c];
+        else if (operand->form == CMUS_OPERAND_GELU)
+            x = twin_gelu(x);
+        out[c] = x;
+    }
+}
+
+/* The operand as a matrix [rows][columns] of the product, whichever way it is stored. */
+static double *operand_matrix(const cmus_operand *operand, int rows, int columns) {
+    int stored = operand->transposed ? columns : rows, length = operand->transposed ? rows : columns;
+    double *matrix = cmus_allocate((size_t)(rows * columns), sizeof *matrix);
+    double *line = cmus_allocate((size_t)length, sizeof *line);
+    for (int s = 0; s < stored; s++) {
+        operand_row(line, operand, s, length);
+        for (int c = 0; c < length; c++)
+            matrix[operand->transposed ? c * columns + s : s * columns + c] = line[c];
+    }
+    cmus_free(line);
+    return matrix;
+}
+
+/* What becomes of the product's element at (row, column). */
+static void store_element(double *values, double *magnitude, const cmus_result *result, int row, int column,
+                          double product, double terms) {
+    int full = full_row(result->rows, row);
+    int at = (result->form == CMUS_RESULT_RESIDUAL ? full : row) * result->width + column;
+    double bias = result->bias ? (double)result->bias[column] : 0, old = values[at];
+    double other = result->other ? (double)result->other[full * result->width + column] : 0;
+    double factor = result->factor ? (double)result->factor[image_of(result->rows, row)] : 1;
+    if (result->form == CMUS_RESULT_STORE) {
+        values[at] = product + bias;
+        magnitude[at] = terms + fabs(bias);
+    } else if (result->form == CMUS_RESULT_ADD) {
+        values[at] = old + product;
+        magnitude[at] = fabs(old) + terms;
+    } else if (result->form == CMUS_RESULT_RESIDUAL) {
+        values[at] = other + factor * (product + bias);
+        magnitude[at] = fabs(other) + fabs(factor) * (terms + fabs(bias));
+    } else {
+        values[at] = product * twin_gelu_slope(other);
+        magnitude[at] = terms * fmax(1, fabs(twin_gelu_slope(other)));
+    }
+}
+
+void twin_product(double *values, double *magnitude, double *left_sums, const cmus_operand *left,
+                  const cmus_operand *right, const cmus_result *result, int m, int n, int k) {
+    double *a = operand_matrix(left, m, k), *b = operand_matrix(right, k, n);
+    double *row = cmus_allocate((size_t)n, sizeof *row), *terms = cmus_allocate((size_t)n, sizeof *terms);
+    for (int i = 0; i < m; i++) {
+        memset(row, 0, (size_t)n * sizeof *row);
+        memset(terms, 0, (size_t)n * sizeof *terms);
+        for (int l = 0; l < k; l++) {
+            double factor = a[i * k + l];
+            for (int j = 0; j < n; j++) {
+                row[j] += factor * b[l * n + j];
+                terms[j] += fabs(factor * b[l * n + j]);
+            }
+            if (left_sums)
+                left_sums[i] += factor;
+        }
+        for (int j = 0; j < n; j++)
+            store_element(values, magnitude, result, i, j, row[j], terms[j]);
+    }
+    cmus_free(a);
+    cmus_free(b);
+    cmus_free(row);
+    cmus_free(terms);
+}
+
 void twin_softmax(double *row, int count) {
     double highest = row[0], sum = 0;
     for (int j = 1; j < count; j++)

@@ -7,16 +7,12 @@
 extern const cmus_kernels CMUS_KERNEL_TABLE;
 const cmus_kernels CMUS_KERNEL_TABLE = {
     .name = CMUS_KERNEL_NAME,
-    .tile_rows = TILE_ROWS,
-    .tile_columns = TILE_COLUMNS,
-    .product_pack_left = product_pack_left,
-    .product_pack_right = product_pack_right,
-    .product_multiply = product_multiply,
-    .product_store = product_store,
+    .product = &product_kernels,
     .row_statistics = row_statistics_kernel,
     .layernorm_forward = layernorm_forward,
     .layernorm_backward = layernorm_backward,
     .head_forward = head_forward,
     .head_backward = head_backward,
+    .sum_of_squares = sum_of_squares,
     .adam = adam_kernel,
 };

@@ -22,16 +22,6 @@ enum {
     CMUS_BIAS_SIZE = 49 * 48 + CMUS_ODD_SIZE
 };
 
-/* How matrix products are cut (product.c). */
-enum {
-    CMUS_ROW_DEPTH = 512,                 /* largest slice of the depth if the left operand is stored by rows */
-    CMUS_ROW_STEP = CMUS_ROW_DEPTH + 16,  /* floats from row to row of a left panel: off the cache's powers of two */
-    CMUS_COLUMN_DEPTH = 512,              /* the same if it is stored by depth, where the result is large */
-    CMUS_PANEL_SIZE = 16 * CMUS_ROW_STEP, /* floats of a packed left panel */
-    CMUS_LEFT_PANELS = 24,                /* that stay in the second cache */
-    CMUS_LARGEST_TILE = 16 * 32
-};
-
 /* One head of one image: all its windows. */
 typedef struct cmus_head_task {
     const float *qkv;      /* the image's rows, offset to the head's q */
@@ -66,17 +56,34 @@ typedef struct cmus_tile_next {
     int right_lines;
 } cmus_tile_next;
 
+/* How matrix products are cut for a kind of processor and precision, and what one thread does with its share
+ * (product.c). Packed panels are counted in floats, whatever they hold. */
+typedef struct cmus_product_kernels {
+    const char *name;
+    int tile_rows, tile_columns;
+    int row_depth, column_depth; /* largest slice of the depth if the left operand is stored by rows, or by depth */
+    int depth_step;              /* a packed slice is filled up with zeros to a multiple of it */
+    int values;                  /* in the place of a float of a packed panel */
+    int panel_size;              /* floats of a packed left panel */
+    /* By each thread before and after its part of a product; NULL: nothing to do. */
+    void (*begin)(void);
+    void (*end)(void);
+    /* Rows [first, end) in panels of `rows`; sums [end - first] += the sums over the depth, or NULL. */
+    void (*pack_left)(const cmus_operand *operand, int first, int end, int rows, int begin, int depth, float *packed,
+                      float *sums);
+    void (*pack_right)(const cmus_operand *operand, int first, int columns, int begin, int depth, float *packed);
+    /* tile [tile_rows][tile_columns], of which `rows` rows are wanted; depth of the packed slice. */
+    void (*multiply)(bool left_by_depth, int rows, const float *left, const float *right, int depth, float *tile,
+                     cmus_tile_next next);
+    void (*store)(const cmus_result *result, int first_row, int rows, int first_column, int columns, const float *tile,
+                  bool add, bool last);
+} cmus_product_kernels;
+
+enum { CMUS_LARGEST_TILE = 32 * 32 };
+
 typedef struct cmus_kernels {
     const char *name;
-    int tile_rows, tile_columns; /* of a product's tile */
-    void (*product_pack_left)(const cmus_operand *operand, int first, int end, int rows, int begin, int depth,
-                              float *packed, float *sums);
-    void (*product_pack_right)(const cmus_operand *operand, int first, int columns, int begin, int depth,
-                               float *packed);
-    void (*product_multiply)(bool left_by_depth, int rows, const float *left, const float *right, int depth,
-                             float *tile, cmus_tile_next next);
-    void (*product_store)(const cmus_result *result, int first_row, int rows, int first_column, int columns,
-                          const float *tile, bool add, bool last);
+    const cmus_product_kernels *product; /* in float32 */
     /* mean and inverse deviation of one row */
     void (*row_statistics)(float statistics[2], const float *in, int channels);
     void (*layernorm_forward)(float *out, const float *in, const float *gamma, const float *beta, int channels);
@@ -85,12 +92,16 @@ typedef struct cmus_kernels {
                                const float statistics[2], const float *gamma, int channels);
     void (*head_forward)(const cmus_head_task *task);
     void (*head_backward)(const cmus_head_task *task);
+    double (*sum_of_squares)(const float *values, size_t count);
     void (*adam)(const cmus_adam *adam, double correction1, double correction2, size_t count, float *weights,
                  float *gradient, float *first, float *second, float *second_max);
 } cmus_kernels;
 
 /* The table picked for this processor, or named by the environment variable CMUS_KERNELS. Never NULL. */
 const cmus_kernels *cmus_kernels_pick(void);
+/* Products of bfloat16 operands for this processor; NULL if it has no instruction for them, or if CMUS_KERNELS names
+ * another family than avx512. */
+const cmus_product_kernels *cmus_bfloat16_kernels(void);
 /* The named table, or NULL if this build or this processor does not have it. */
 const cmus_kernels *cmus_kernels_named(const char *name);
 

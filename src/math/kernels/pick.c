@@ -1,9 +1,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bfloat16.h"
 #include "cmus/gemm.h"
 #include "cmus/log.h"
-#include "kernels.h"
+
+#ifdef CMUS_BFLOAT16
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 extern const cmus_kernels cmus_kernels_generic;
 #ifdef CMUS_X86
@@ -49,6 +55,34 @@ const cmus_kernels *cmus_kernels_pick(void) {
     }
     return kernels;
 }
+
+#ifdef CMUS_BFLOAT16
+/* Of cpuid leaf 7. */
+enum { AMX_BF16 = 1 << 22, AMX_TILE = 1 << 24, AVX512_BF16 = 1 << 5 };
+
+/* Linux gives a process the large registers of AMX on demand only (Documentation/arch/x86/xstate.rst). */
+static bool amx_permitted(void) {
+    enum { ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_XTILEDATA = 18 };
+    return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) == 0;
+}
+
+const cmus_product_kernels *cmus_bfloat16_kernels(void) {
+    unsigned a, b, c, features;
+    if (cmus_kernels_pick() != &cmus_kernels_avx512 || !__get_cpuid_count(7, 0, &a, &b, &c, &features))
+        return NULL;
+    unsigned more = 0;
+    __get_cpuid_count(7, 1, &more, &b, &c, &a);
+    if (!(more & AVX512_BF16)) /* the operands are rounded by it for AMX too */
+        return NULL;
+    if (features & AMX_BF16 && features & AMX_TILE && amx_permitted() && !getenv("CMUS_NO_AMX"))
+        return &cmus_products_amx;
+    return &cmus_products_avx512_bfloat16;
+}
+#else
+const cmus_product_kernels *cmus_bfloat16_kernels(void) {
+    return NULL;
+}
+#endif
 
 const char *cmus_kernels_description(void) {
     return cmus_kernels_pick()->name;

@@ -1,9 +1,8 @@
-/* The inner parts of a matrix product: operands packed into panels on the way from memory, and the tile of the result
- * that stays in registers.
+/* The inner parts of a matrix product in float32: operands packed into panels on the way from memory, and the tile of
+ * the result that stays in registers.
  *
  * A left panel holds up to TILE_ROWS rows of the left matrix, a right panel TILE_COLUMNS columns of the right one, both
- * for one slice of the depth. What an operand's form asks for (LayerNorm, GELU, a factor) happens while it is packed,
- * what the result's form asks for while the finished tile is in the first cache.
+ * for one slice of the depth.
  */
 #ifndef CMUS_KERNEL_PRODUCT_H
 #define CMUS_KERNEL_PRODUCT_H
@@ -12,7 +11,7 @@
 
 #include "kernels.h"
 #include "lanes.h"
-#include "vector_math.h"
+#include "operand.h"
 
 #if defined(__AVX512F__)
 enum { TILE_ROWS = 14 }; /* 28 accumulators of 32 registers */
@@ -22,65 +21,14 @@ enum { TILE_ROWS = 6 }; /* 12 of 16 */
 enum { TILE_ROWS = 5 }; /* 10 of 16 */
 #endif
 enum {
-    TILE_COLUMNS = 2 * LANES,
+    ROW_DEPTH = 512,           /* largest slice of the depth if the left operand is stored by rows */
+    COLUMN_DEPTH = 512,        /* the same if it is stored by depth */
+    ROW_STEP = ROW_DEPTH + 16, /* floats from row to row of a left panel: off the cache's powers of two */
+    PANEL_SIZE = 16 * ROW_STEP,
     COLUMN_STEP = 16 /* floats from one depth to the next in a left panel that is stored by depth: a tile's rows fit */
 };
 
-/* Goes through the rows of a subset without a division for each. */
-typedef struct row_walk {
-    const cmus_subset *rows;
-    int image, token;
-    size_t full; /* row of the full array */
-} row_walk;
-
-static inline row_walk walk_begin(const cmus_subset *rows, int row) {
-    row_walk walk = {.rows = rows, .full = cmus_full_row(rows, row)};
-    if (rows) {
-        walk.image = row / rows->tokens;
-        walk.token = row % rows->tokens;
-    }
-    return walk;
-}
-
-static inline void walk_on(row_walk *walk) {
-    walk->full++;
-    if (!walk->rows || ++walk->token < walk->rows->tokens)
-        return;
-    walk->token = 0;
-    walk->image++;
-    if (walk->rows->images && walk->image < walk->rows->count)
-        walk->full = (size_t)walk->rows->images[walk->image] * (size_t)walk->rows->tokens;
-}
-
-/* `count` values of a stored row from column `begin` on, as the form asks. */
-static inline __attribute__((always_inline)) void operand_segment(const cmus_operand *operand, cmus_operand_form form,
-                                                                  const row_walk *walk, int begin, int count,
-                                                                  float *restrict out) {
-    size_t at = walk->full;
-    const float *restrict in = operand->values + at * (size_t)operand->width + begin;
-    if (form == CMUS_OPERAND_PLAIN) {
-        int i = 0;
-        for (; i + LANES <= count; i += LANES) /* by hand, or it becomes a call of memmove */
-            *(loose_lanes *)(out + i) = *(const loose_lanes *)(in + i);
-        for (; i < count; i++)
-            out[i] = in[i];
-    } else if (form == CMUS_OPERAND_SCALED) {
-        float factor = operand->factor[walk->image];
-        for (int i = 0; i < count; i++)
-            out[i] = factor * in[i];
-    } else if (form == CMUS_OPERAND_LAYERNORM) {
-        const float *restrict gamma = operand->gamma + begin, *restrict beta = operand->beta + begin;
-        float mean = operand->statistics[2 * at], inverse = operand->statistics[2 * at + 1];
-        for (int i = 0; i < count; i++)
-            out[i] = (in[i] - mean) * inverse * gamma[i] + beta[i];
-    } else {
-#pragma omp simd
-        for (int i = 0; i < count; i++)
-            out[i] = gelu_value(in[i]);
-    }
-}
-
-/* Rows [first, end) of a left matrix stored by rows: one after another, [CMUS_ROW_STEP] each, panel after panel. */
+/* Rows [first, end) of a left matrix stored by rows: one after another, [ROW_STEP] each, panel after panel. */
 static inline __attribute__((always_inline)) void pack_rows(const cmus_operand *operand, cmus_operand_form form,
                                                             int first, int end, int rows, int begin, int depth,
                                                             float *packed) {
@@ -88,7 +36,7 @@ static inline __attribute__((always_inline)) void pack_rows(const cmus_operand *
     for (int row = first; row < end; row++, walk_on(&walk)) {
         int at = row - first;
         operand_segment(operand, form, &walk, begin, depth,
-                        packed + (size_t)(at / rows) * CMUS_PANEL_SIZE + (size_t)(at % rows) * CMUS_ROW_STEP);
+                        packed + (size_t)(at / rows) * PANEL_SIZE + (size_t)(at % rows) * ROW_STEP);
     }
 }
 
@@ -100,15 +48,15 @@ static inline __attribute__((always_inline)) void pack_columns(const cmus_operan
     row_walk walk = walk_begin(operand->rows, begin);
     for (int k = 0; k < depth; k++, walk_on(&walk)) {
         float *to = packed + (size_t)k * COLUMN_STEP;
-        for (int row = first; row < end; row += rows, to += CMUS_PANEL_SIZE) {
-            /* whole vectors where the stored row is long enough: what is too much belongs to no row of the tile */
-            if (row + COLUMN_STEP <= operand->width)
-                operand_segment(operand, form, &walk, row, COLUMN_STEP, to);
-            else
-                operand_segment(operand, form, &walk, row, end - row < rows ? end - row : rows, to);
-        }
+        stored_row stored = stored_row_at(operand, form, &walk);
+        int row = first;
+        /* whole vectors where the stored row is long enough: what is too much belongs to no row of the tile */
+        for (; row < end && row + COLUMN_STEP <= operand->width; row += rows, to += PANEL_SIZE)
+            row_segment(&stored, form, row, COLUMN_STEP, to);
+        for (; row < end; row += rows, to += PANEL_SIZE)
+            row_segment(&stored, form, row, end - row < rows ? end - row : rows, to);
     }
-    for (int row = first; sums && row < end; row += rows, packed += CMUS_PANEL_SIZE, sums += rows) {
+    for (int row = first; sums && row < end; row += rows, packed += PANEL_SIZE, sums += rows) {
         float total[COLUMN_STEP] = {0};
         for (int k = 0; k < depth; k++)
             for (int r = 0; r < COLUMN_STEP; r++)
@@ -127,10 +75,11 @@ static inline __attribute__((always_inline)) void pack_right(const cmus_operand 
     for (int k = 0; k < depth; k++, walk_on(&walk)) {
         float *to = packed + (size_t)k * TILE_COLUMNS;
         int c = 0;
+        stored_row stored = stored_row_at(operand, form, &walk);
         for (; c + TILE_COLUMNS <= columns; c += TILE_COLUMNS, to += (size_t)depth * TILE_COLUMNS)
-            operand_segment(operand, form, &walk, first + c, TILE_COLUMNS, to);
+            row_segment(&stored, form, first + c, TILE_COLUMNS, to);
         if (c < columns) {
-            operand_segment(operand, form, &walk, first + c, columns - c, to);
+            row_segment(&stored, form, first + c, columns - c, to);
             memset(to + columns - c, 0, (size_t)(TILE_COLUMNS - (columns - c)) * sizeof *to);
         }
     }
@@ -314,73 +263,20 @@ static void product_multiply(bool left_by_depth, int rows, const float *left, co
     if (left_by_depth)
         multiply_rows(rows, 1, COLUMN_STEP, left, right, depth, tile, next);
     else
-        multiply_rows(rows, CMUS_ROW_STEP, 1, left, right, depth, tile, next);
+        multiply_rows(rows, ROW_STEP, 1, left, right, depth, tile, next);
 }
 
-/* What happens to a finished tile. */
-typedef struct tile_store {
-    cmus_result_form form; /* of this slice: STORE until the last one */
-    bool add, bias;
-} tile_store;
-
-/* One row of a finished tile; `columns` and `how` are constants but for the last tile of a row. */
-static inline __attribute__((always_inline)) void store_row(const cmus_result *result, tile_store how, int row,
-                                                            size_t full, int first_column, int columns,
-                                                            const float *restrict tile) {
-    size_t width = (size_t)result->width;
-    bool residual = result->form == CMUS_RESULT_RESIDUAL;
-    float *restrict out = result->values + (residual ? full : (size_t)row) * width + first_column;
-    float value[TILE_COLUMNS];
-    for (int c = 0; c < columns; c++)
-        value[c] = tile[c];
-    if (how.add)
-        for (int c = 0; c < columns; c++)
-            value[c] += out[c];
-    if (how.bias) {
-        const float *restrict bias = result->bias + first_column;
-        for (int c = 0; c < columns; c++)
-            value[c] += bias[c];
-    }
-    if (how.form == CMUS_RESULT_RESIDUAL) {
-        const float *restrict other = result->other + full * width + first_column;
-        float factor = result->factor ? result->factor[row / result->rows->tokens] : 1.0f;
-        for (int c = 0; c < columns; c++)
-            value[c] = other[c] + factor * value[c];
-    } else if (how.form == CMUS_RESULT_GELU_SLOPE) {
-        const float *restrict other = result->other + full * width + first_column;
-#pragma omp simd
-        for (int c = 0; c < columns; c++)
-            value[c] *= gelu_slope(other[c]);
-    }
-    for (int c = 0; c < columns; c++)
-        out[c] = value[c];
-}
-
-static inline __attribute__((always_inline)) void store_tile(const cmus_result *result, tile_store how, int first_row,
-                                                             int rows, int first_column, int columns,
-                                                             const float *tile) {
-    row_walk walk = walk_begin(result->rows, first_row);
-    if (columns == TILE_COLUMNS)
-        for (int r = 0; r < rows; r++, walk_on(&walk))
-            store_row(result, how, first_row + r, walk.full, first_column, TILE_COLUMNS, tile + r * TILE_COLUMNS);
-    else
-        for (int r = 0; r < rows; r++, walk_on(&walk))
-            store_row(result, how, first_row + r, walk.full, first_column, columns, tile + r * TILE_COLUMNS);
-}
-
-/* The finished tile into the result. `add`: an earlier slice of the depth is there already; `last`: no slice follows.
- */
-static void product_store(const cmus_result *result, int first_row, int rows, int first_column, int columns,
-                          const float *tile, bool add, bool last) {
-    tile_store how = {.form = last ? result->form : CMUS_RESULT_STORE, .add = add, .bias = last && result->bias};
-    if (how.form == CMUS_RESULT_RESIDUAL || how.form == CMUS_RESULT_GELU_SLOPE)
-        store_tile(result, how, first_row, rows, first_column, columns, tile);
-    else if (add)
-        store_tile(result, (tile_store){CMUS_RESULT_STORE, true, how.bias}, first_row, rows, first_column, columns,
-                   tile);
-    else
-        store_tile(result, (tile_store){CMUS_RESULT_STORE, false, how.bias}, first_row, rows, first_column, columns,
-                   tile);
-}
+static const cmus_product_kernels product_kernels = {.name = "float32",
+                                                     .tile_rows = TILE_ROWS,
+                                                     .tile_columns = TILE_COLUMNS,
+                                                     .row_depth = ROW_DEPTH,
+                                                     .column_depth = COLUMN_DEPTH,
+                                                     .depth_step = 1,
+                                                     .values = 1,
+                                                     .panel_size = PANEL_SIZE,
+                                                     .pack_left = product_pack_left,
+                                                     .pack_right = product_pack_right,
+                                                     .multiply = product_multiply,
+                                                     .store = product_store};
 
 #endif

@@ -77,4 +77,12 @@ static void adam_kernel(const cmus_adam *adam, double correction1, double correc
     }
 }
 
+static double sum_of_squares(const float *values, size_t count) {
+    double sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (size_t i = 0; i < count; i++)
+        sum += (double)values[i] * values[i];
+    return sum;
+}
+
 #endif
