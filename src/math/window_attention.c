@@ -58,20 +58,36 @@ int cmus_relative_position(int i, int j) {
     return (rows + CMUS_WINDOW - 1) * TABLE_SIDE + columns + CMUS_WINDOW - 1;
 }
 
-/* Place of the pair in a bias or its gradient: kernels.h. */
-static inline int bias_place(int query, int key) {
-    return query < LAST ? key * LAST + query : CMUS_WINDOW_TOKENS * LAST + key;
-}
-
-/* One head's bias [CMUS_BIAS_SIZE]: the table spread over all pairs, times log2(e), as the kernels work with powers of
- * 2; -infinity in the padding, whose weight then is 0. */
+/* One head's bias [CMUS_BIAS_SIZE], placed as kernels.h says: the table spread over all pairs, times log2(e), as the
+ * kernels work with powers of 2; -infinity in the padding, whose weight then is 0. */
 static void spread_bias(const float *table, int heads, int head, float *bias) {
     const float log2_e = 1.44269504088896341f;
-    for (int i = 0; i < CMUS_WINDOW_TOKENS; i++)
-        for (int j = 0; j < CMUS_WINDOW_TOKENS; j++)
-            bias[bias_place(i, j)] = table[cmus_relative_position(i, j) * heads + head] * log2_e;
-    for (int i = CMUS_WINDOW_TOKENS * CMUS_WINDOW_TOKENS; i < CMUS_BIAS_SIZE; i++)
-        bias[i] = -INFINITY;
+    float own[CMUS_BIAS_ROWS], pairs[CMUS_WINDOW_TOKENS], *odd = bias + CMUS_WINDOW_TOKENS * LAST;
+    for (int i = 0; i < CMUS_BIAS_ROWS; i++)
+        own[i] = table[i * heads + head] * log2_e;
+    for (int key = 0; key < CMUS_WINDOW_TOKENS; key++) {
+        const float *from = own + cmus_relative_position(0, key); /* a query's row and column count from there */
+        for (int r = 0; r < CMUS_WINDOW; r++)
+            for (int c = 0; c < CMUS_WINDOW; c++)
+                pairs[r * CMUS_WINDOW + c] = from[r * TABLE_SIDE + c];
+        memcpy(bias + key * LAST, pairs, LAST * sizeof *pairs);
+        odd[key] = pairs[LAST];
+    }
+    for (int i = CMUS_WINDOW_TOKENS; i < CMUS_ODD_SIZE; i++)
+        odd[i] = -INFINITY;
+}
+
+/* Its gradient back to the rows [169] of one head, += */
+static void gather_bias(const float *d_bias, float *d_table) {
+    float pairs[CMUS_WINDOW_TOKENS];
+    for (int key = 0; key < CMUS_WINDOW_TOKENS; key++) {
+        float *to = d_table + cmus_relative_position(0, key);
+        memcpy(pairs, d_bias + key * LAST, LAST * sizeof *pairs);
+        pairs[LAST] = d_bias[CMUS_WINDOW_TOKENS * LAST + key];
+        for (int r = 0; r < CMUS_WINDOW; r++)
+            for (int c = 0; c < CMUS_WINDOW; c++)
+                to[r * TABLE_SIDE + c] += pairs[r * CMUS_WINDOW + c];
+    }
 }
 
 static float *spread_biases(const float *table, int heads) {
@@ -163,10 +179,7 @@ static void backward_unit(const backward_work *work, int unit, float *scratch) {
                                .scratch = scratch};
         kernels->head_backward(&task);
     }
-    float *d_table = work->d_table + (size_t)unit * CMUS_BIAS_ROWS;
-    for (int i = 0; i < CMUS_WINDOW_TOKENS; i++)
-        for (int j = 0; j < CMUS_WINDOW_TOKENS; j++)
-            d_table[cmus_relative_position(i, j)] += d_bias[bias_place(i, j)];
+    gather_bias(d_bias, work->d_table + (size_t)unit * CMUS_BIAS_ROWS);
 }
 
 /* Adds what the units left behind, one after another. */

@@ -163,6 +163,26 @@ static void gradients_accumulate(void) {
     drop(&twice);
 }
 
+/* Of three images with four windows each, two share a gradient of the bias: the same as one image after another. */
+static void images_add_up(void) {
+    attention a = make(&shapes[2]), single = make(&shapes[2]);
+    twin_values d_out = twin_values_make(IMAGES * a.map, "d_out", 0, 1);
+    float *d_qkv = cmus_allocate(IMAGES * 3 * a.map, sizeof *d_qkv), *one = cmus_allocate(3 * a.map, sizeof *one);
+    cmus_window_attention_backward(d_qkv, a.d_qkv_bias, a.d_table, NULL, d_out.f, a.qkv.f, a.qkv_bias.f, a.table.f,
+                                   &a.windows, NULL, IMAGES, a.channels, a.s.heads);
+    for (int i = 0; i < IMAGES; i++) {
+        cmus_window_attention_backward(one, single.d_qkv_bias, single.d_table, NULL, d_out.f + (size_t)i * a.map,
+                                       a.qkv.f, a.qkv_bias.f, a.table.f, &a.windows, &i, 1, a.channels, a.s.heads);
+        CU_ASSERT_EQUAL(memcmp(one, d_qkv + (size_t)i * 3 * a.map, 3 * a.map * sizeof *one), 0);
+    }
+    CU_ASSERT(twin_near("table of three images", a.d_table, single.d_table, a.table.count, 1e-6));
+    cmus_free(d_qkv);
+    cmus_free(one);
+    twin_values_free(&d_out);
+    drop(&a);
+    drop(&single);
+}
+
 static void slots_pick_images(void) {
     attention a = make(&shapes[4]);
     backward(&a);
@@ -305,6 +325,7 @@ int main(void) {
         {"backward", backward_matches},
         {"backward mixes again", backward_mixes_again},
         {"gradients accumulate", gradients_accumulate},
+        {"images add up", images_add_up},
         {"slots pick images", slots_pick_images},
         {"the number of threads does not matter", threads_do_not_matter},
         {"large scores stay finite", large_scores_stay_finite},

@@ -22,9 +22,9 @@
 #endif
 
 #if defined(__AVX512F__)
-enum { ROW_BLOCK = 7, SCORE_VECTORS = 3 }; /* 21 sums, or 14 where the vectors are two; 32 registers */
+enum { ROW_BLOCK = 7, MIX_ROWS = 14, SCORE_VECTORS = 3 }; /* 21 sums, or 14 where the vectors are two; 32 registers */
 #else
-enum { ROW_BLOCK = 5, SCORE_VECTORS = 2 }; /* 10 of 16 registers */
+enum { ROW_BLOCK = 5, MIX_ROWS = 5, SCORE_VECTORS = 2 }; /* 10 of 16 registers */
 #endif
 enum {
     TOKENS = CMUS_WINDOW_TOKENS,
@@ -32,7 +32,8 @@ enum {
     ODD = TOKENS - 1,     /* the one apart */
     ODD_SIZE = CMUS_ODD_SIZE,
     STRIDE = CMUS_SCORE_STRIDE,
-    LAST_ROWS = TOKENS % ROW_BLOCK
+    LAST_ROWS = TOKENS % ROW_BLOCK,
+    LAST_MIX = TOKENS % MIX_ROWS
 };
 
 static inline lanes lanes_load(const float *from) {
@@ -68,23 +69,6 @@ static inline lanes lanes_exp2(lanes x) {
     return p * (lanes)((lane_indices)rounded << 23);
 }
 
-/* The sum of each of LANES vectors, side by side; `rows` is used up. */
-static inline __attribute__((always_inline)) lanes row_sums(lanes rows[LANES]) {
-#pragma GCC unroll 4
-    for (int step = 1; step < LANES; step *= 2) {
-        lane_indices low, high;
-        for (int i = 0; i < LANES; i++) {
-            low[i] = i & step ? LANES + i - step : i;
-            high[i] = i & step ? LANES + i : i + step;
-        }
-#pragma GCC unroll 16
-        for (int i = 0; i < LANES; i += 2 * step)
-            rows[i] =
-                __builtin_shuffle(rows[i], rows[i + step], low) + __builtin_shuffle(rows[i], rows[i + step], high);
-    }
-    return rows[0];
-}
-
 /* Rows in memory, one a token, that a later step reads or writes. The products ask for them on their way, a block of
  * rows at a time, as all at once would fill the buffers that the products' own loads need; without that the gathering
  * and scattering of maps larger than the caches takes longer than all products. */
@@ -92,23 +76,25 @@ typedef struct row_list {
     const float *base; /* NULL: nothing to ask for */
     const int *token;
     size_t stride; /* floats from token to token */
-    int channels;
-    bool write;
 } row_list;
 
 /* What a product asks for. */
 typedef struct lookahead {
-    const row_list *first, *second; /* or NULL */
+    row_list read, more, write;
 } lookahead;
 
-static inline __attribute__((always_inline)) void prefetch_rows(const row_list *list, int first, int count) {
+static inline __attribute__((always_inline)) void prefetch_rows(const row_list *list, bool write, int padded, int first,
+                                                                int count) {
     enum { LINE = 16 };
-    if (!list || !list->base)
+    if (!list->base)
         return;
+#pragma GCC unroll 8
     for (int i = first; i < first + count; i++) {
-        const float *row = list->base + (list->token[i] >= 0 ? (size_t)list->token[i] * list->stride : 0);
-        for (int c = 0; c < list->channels; c += LINE) {
-            if (list->write)
+        size_t token = (size_t)(list->token[i] & ~(list->token[i] >> 31)); /* 0 for a padded one */
+        const float *row = list->base + token * list->stride;
+#pragma GCC unroll 2
+        for (int c = 0; c < padded; c += LINE) {
+            if (write)
                 __builtin_prefetch(row + c, 1, 3);
             else
                 __builtin_prefetch(row + c, 0, 2); /* to the second cache: the first one is full of this window */
@@ -117,29 +103,35 @@ static inline __attribute__((always_inline)) void prefetch_rows(const row_list *
 }
 
 /* Always inlined: GCC takes a function that only prefetches for one without effect and drops its calls. */
-static inline __attribute__((always_inline)) void look_ahead(const lookahead *ahead, int first, int count) {
-    prefetch_rows(ahead->first, first, count);
-    prefetch_rows(ahead->second, first, count);
+static inline __attribute__((always_inline)) void look_ahead(const lookahead *ahead, int padded, int first, int count) {
+    prefetch_rows(&ahead->read, false, padded, first, count);
+    prefetch_rows(&ahead->more, false, padded, first, count);
+    prefetch_rows(&ahead->write, true, padded, first, count);
 }
 
 /* `rows` rows of out [.][padded] = a b, `vectors` vectors of them. a: element (row, k) at a[row * a_row + k * a_step];
  * b [49][padded]. */
 static inline __attribute__((always_inline)) void mix_block(int rows, int vectors, const float *a, int a_row,
                                                             int a_step, const float *b, int padded, float *out) {
-    lanes sum[ROW_BLOCK][2];
+    lanes sum[MIX_ROWS][2];
+#pragma GCC unroll 16
     for (int r = 0; r < rows; r++)
+#pragma GCC unroll 3
         for (int v = 0; v < vectors; v++)
             sum[r][v] = (lanes){0};
     for (int k = 0; k < TOKENS; k++) {
         const lanes *row = (const lanes *)(b + k * padded);
-#pragma GCC unroll 8
+#pragma GCC unroll 16
         for (int r = 0; r < rows; r++) {
             float factor = a[r * a_row + k * a_step];
+#pragma GCC unroll 3
             for (int v = 0; v < vectors; v++)
                 sum[r][v] += factor * row[v];
         }
     }
+#pragma GCC unroll 16
     for (int r = 0; r < rows; r++)
+#pragma GCC unroll 3
         for (int v = 0; v < vectors; v++)
             ((lanes *)(out + r * padded))[v] = sum[r][v];
 }
@@ -148,15 +140,15 @@ static inline __attribute__((always_inline)) void mix_columns(int vectors, const
                                                               const float *b, int padded, float *out,
                                                               const lookahead *ahead) {
     int r = 0;
-    for (; r + ROW_BLOCK <= TOKENS; r += ROW_BLOCK) {
+    for (; r + MIX_ROWS <= TOKENS; r += MIX_ROWS) {
         if (ahead)
-            look_ahead(ahead, r, ROW_BLOCK);
-        mix_block(ROW_BLOCK, vectors, a + r * a_row, a_row, a_step, b, padded, out + r * padded);
+            look_ahead(ahead, padded, r, MIX_ROWS);
+        mix_block(MIX_ROWS, vectors, a + r * a_row, a_row, a_step, b, padded, out + r * padded);
     }
-    if (LAST_ROWS) {
+    if (LAST_MIX) {
         if (ahead)
-            look_ahead(ahead, r, LAST_ROWS);
-        mix_block(LAST_ROWS, vectors, a + r * a_row, a_row, a_step, b, padded, out + r * padded);
+            look_ahead(ahead, padded, r, LAST_MIX);
+        mix_block(LAST_MIX, vectors, a + r * a_row, a_row, a_step, b, padded, out + r * padded);
     }
 }
 
@@ -196,7 +188,9 @@ static inline __attribute__((always_inline)) void score_block(int rows, int key,
                                                               const float *bias, const window_mask *mask,
                                                               float *scores) {
     lanes sum[ROW_BLOCK][SCORE_VECTORS];
+#pragma GCC unroll 16
     for (int r = 0; r < rows; r++)
+#pragma GCC unroll 3
         for (int v = 0; v < SCORE_VECTORS; v++) {
             sum[r][v] = bias ? ((const lanes *)(bias + (key + r) * QUERIES + query))[v] : (lanes){0};
             if (mask)
@@ -204,14 +198,17 @@ static inline __attribute__((always_inline)) void score_block(int rows, int key,
         }
     for (int c = 0; c < channels; c++) {
         const lanes *row = (const lanes *)(columns + c * QUERIES + query);
-#pragma GCC unroll 8
+#pragma GCC unroll 16
         for (int r = 0; r < rows; r++) {
             float factor = keys[(key + r) * padded + c];
+#pragma GCC unroll 3
             for (int v = 0; v < SCORE_VECTORS; v++)
                 sum[r][v] += factor * row[v];
         }
     }
+#pragma GCC unroll 16
     for (int r = 0; r < rows; r++)
+#pragma GCC unroll 3
         for (int v = 0; v < SCORE_VECTORS; v++)
             lanes_store(scores + (key + r) * STRIDE + query + v * LANES, sum[r][v]);
 }
@@ -225,12 +222,12 @@ static inline __attribute__((always_inline)) void score_columns(const float *key
         int key = 0;
         for (; key + ROW_BLOCK <= TOKENS; key += ROW_BLOCK) {
             if (query == 0)
-                look_ahead(ahead, key, ROW_BLOCK);
+                look_ahead(ahead, padded, key, ROW_BLOCK);
             score_block(ROW_BLOCK, key, query, keys, padded, columns, channels, bias, mask, scores);
         }
         if (LAST_ROWS) {
             if (query == 0)
-                look_ahead(ahead, key, LAST_ROWS);
+                look_ahead(ahead, padded, key, LAST_ROWS);
             score_block(LAST_ROWS, key, query, keys, padded, columns, channels, bias, mask, scores);
         }
     }
@@ -248,7 +245,7 @@ static void score_odd(const float *keys, int padded, const float *query, const f
             for (int v = 1; v < padded / LANES; v++)
                 sums[i] += row[v] * ((const lanes *)query)[v];
         }
-        *(lanes *)(scores + key) = row_sums(sums);
+        *(lanes *)(scores + key) = lanes_row_sums(sums);
     }
     float last = 0;
 #pragma omp simd reduction(+ : last)
@@ -372,21 +369,23 @@ typedef struct window_lists {
     row_list out, d_query, d_key, d_value; /* of this one, to be written */
 } window_lists;
 
-static window_lists lists_of(const cmus_head_task *task, int window) {
+static inline row_list list_part(const float *rows, int part, const int *token, size_t width) {
+    return (row_list){rows ? rows + (size_t)part * width : NULL, token, 3 * width};
+}
+
+static inline window_lists lists_of(const cmus_head_task *task, int window) {
     bool last = window + 1 == task->windows->count;
     const int *token = task->windows->token + window * TOKENS, *next = last ? task->windows->token : token + TOKENS;
     const float *qkv = last ? task->next_qkv : task->qkv, *d_out = last ? task->next_d_out : task->d_out;
-    const float *d_qkv = task->d_qkv;
-    int channels = task->head_channels;
     size_t width = (size_t)task->channels;
-    return (window_lists){.query = {qkv, next, 3 * width, channels, false},
-                          .key = {qkv ? qkv + width : NULL, next, 3 * width, channels, false},
-                          .value = {qkv ? qkv + 2 * width : NULL, next, 3 * width, channels, false},
-                          .d_mixed = {d_out, next, width, channels, false},
-                          .out = {task->out, token, width, channels, true},
-                          .d_query = {d_qkv, token, 3 * width, channels, true},
-                          .d_key = {d_qkv ? d_qkv + width : NULL, token, 3 * width, channels, true},
-                          .d_value = {d_qkv ? d_qkv + 2 * width : NULL, token, 3 * width, channels, true}};
+    return (window_lists){.query = list_part(qkv, 0, next, width),
+                          .key = list_part(qkv, 1, next, width),
+                          .value = list_part(qkv, 2, next, width),
+                          .d_mixed = {d_out, next, width},
+                          .out = {task->out, token, width},
+                          .d_query = list_part(task->d_qkv, 0, token, width),
+                          .d_key = list_part(task->d_qkv, 1, token, width),
+                          .d_value = list_part(task->d_qkv, 2, token, width)};
 }
 
 /* Weights of a window in s->weights, the odd query's also in s->odd, and s->inverse [49]; leaves q, times `scale`, and
@@ -432,9 +431,9 @@ static inline __attribute__((always_inline)) void forward_windows(const cmus_hea
     for (int w = 0; w < task->windows->count; w++) {
         const int *token = task->windows->token + w * TOKENS;
         window_lists lists = lists_of(task, w);
-        window_weights(task, w, channels, scale, &s, &(lookahead){&lists.query, &lists.out});
+        window_weights(task, w, channels, scale, &s, &(lookahead){.read = lists.query, .write = lists.out});
         gather_rows(task, token, 2, channels, 1.0f, s.value);
-        mix_by_query(s.weights, s.value, padded, s.rows, &(lookahead){&lists.key, &lists.value});
+        mix_by_query(s.weights, s.value, padded, s.rows, &(lookahead){.read = lists.key, .more = lists.value});
         scatter_mixed(task, token, channels, &s, task->out);
     }
 }
@@ -513,25 +512,25 @@ static inline __attribute__((always_inline)) void backward_windows(const cmus_he
     for (int w = 0; w < task->windows->count; w++) {
         const int *token = task->windows->token + w * TOKENS;
         window_lists lists = lists_of(task, w);
-        window_weights(task, w, channels, scale, &s, &(lookahead){NULL, &lists.d_value});
+        window_weights(task, w, channels, scale, &s, &(lookahead){.write = lists.d_value});
         gather_rows(task, token, 2, channels, 1.0f, s.value);
         if (task->out) {
-            mix_by_query(s.weights, s.value, padded, s.rows, &(lookahead){NULL, &lists.out});
+            mix_by_query(s.weights, s.value, padded, s.rows, &(lookahead){.write = lists.out});
             scatter_mixed(task, token, channels, &s, task->out);
         }
         gather_d_mixed(task, token, channels, &s);
-        mix_by_key(s.weights, s.d_mixed, padded, s.rows, &(lookahead){&lists.query, NULL});
+        mix_by_key(s.weights, s.d_mixed, padded, s.rows, &(lookahead){.read = lists.query});
         scatter_rows(task, token, 2, channels, 1.0f, s.rows);
         transpose_rows(s.d_mixed, padded, s.columns);
         score_columns(s.value, padded, s.columns, channels, NULL, NULL, s.d_scores,
-                      &(lookahead){&lists.key, &lists.d_query});
+                      &(lookahead){.read = lists.key, .write = lists.d_query});
         score_odd(s.value, padded, s.d_mixed + ODD * padded, NULL, NULL, s.d_odd);
         softmax_columns_backward(s.weights, s.inverse, s.d_scores, task->d_bias);
         softmax_odd_backward(s.odd, s.inverse[ODD], s.d_odd, task->d_bias + TOKENS * QUERIES);
         place_odd(s.d_scores, s.d_odd);
-        mix_by_query(s.d_scores, s.key, padded, s.rows, &(lookahead){&lists.value, &lists.d_key});
+        mix_by_query(s.d_scores, s.key, padded, s.rows, &(lookahead){.read = lists.value, .write = lists.d_key});
         scatter_rows(task, token, 0, channels, scale, s.rows);
-        mix_by_key(s.d_scores, s.query, padded, s.rows, &(lookahead){&lists.d_mixed, NULL}); /* scale * log2(e) * q */
+        mix_by_key(s.d_scores, s.query, padded, s.rows, &(lookahead){.read = lists.d_mixed}); /* scale * log2(e) * q */
         scatter_rows(task, token, 1, channels, 1.0f / LOG2_E, s.rows);
     }
 }
