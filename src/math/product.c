@@ -67,10 +67,12 @@ static const cmus_product_kernels *choose_kernels(const cmus_result *result) {
 cmus_status cmus_products_precision(cmus_precision precision) {
     const cmus_product_kernels *kernels = precision == CMUS_PRECISION_BF16 ? cmus_bfloat16_kernels() : NULL;
     if (precision == CMUS_PRECISION_BF16 && !kernels)
-        return cmus_fail(CMUS_ERROR_CONFIG,
-                         "precision: bf16 needs a processor with AMX or AVX512-BF16 (Intel from Sapphire Rapids, AMD "
-                         "from Zen 4 on) and %s kernels were picked here; fp32 works everywhere",
-                         cmus_kernels_description());
+        return cmus_fail(
+            CMUS_ERROR_CONFIG,
+            "precision: bf16 needs a processor with AVX512-BF16 or AMX (AMD from Zen 4 on, Intel from "
+            "Sapphire Rapids on) and a compiler that knows them; here the %s kernels were picked. fp32 works "
+            "everywhere",
+            cmus_kernels_description());
     rounded_kernels = kernels;
     return CMUS_OK;
 }

@@ -24,3 +24,9 @@ foreach(name test_model_parameters test_model_smil test_model_cross_attention te
   cmus_unit_test(${name} unit_twins) # no kernels of their own: the BLAS and plain loops
   set_tests_properties(unit/${name} PROPERTIES ENVIRONMENT OMP_WAIT_POLICY=passive)
 endforeach()
+foreach(kind amx avx512)
+  add_test(NAME unit/test_math_product/bfloat16-${kind} COMMAND test_math_product
+    WORKING_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR})
+  set_tests_properties(unit/test_math_product/bfloat16-${kind} PROPERTIES
+    ENVIRONMENT "CMUS_BFLOAT16=${kind};OMP_WAIT_POLICY=passive" SKIP_RETURN_CODE 77)
+endforeach()

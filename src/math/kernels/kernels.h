@@ -100,8 +100,8 @@ typedef struct cmus_kernels {
 
 /* The table picked for this processor, or named by the environment variable CMUS_KERNELS. Never NULL. */
 const cmus_kernels *cmus_kernels_pick(void);
-/* Products of bfloat16 operands for this processor; NULL if it has no instruction for them, or if CMUS_KERNELS names
- * another family than avx512. */
+/* Products of bfloat16 operands for this processor: AMX, or else AVX512-BF16; NULL if it has neither, or if
+ * CMUS_KERNELS names another family than avx512. CMUS_BFLOAT16=amx or avx512 asks for one of them. */
 const cmus_product_kernels *cmus_bfloat16_kernels(void);
 /* The named table, or NULL if this build or this processor does not have it. */
 const cmus_kernels *cmus_kernels_named(const char *name);

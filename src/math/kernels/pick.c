@@ -74,9 +74,13 @@ const cmus_product_kernels *cmus_bfloat16_kernels(void) {
     __get_cpuid_count(7, 1, &more, &b, &c, &a);
     if (!(more & AVX512_BF16)) /* the operands are rounded by it for AMX too */
         return NULL;
-    if (features & AMX_BF16 && features & AMX_TILE && amx_permitted() && !getenv("CMUS_NO_AMX"))
+    const char *wanted = getenv("CMUS_BFLOAT16");
+    bool amx = features & AMX_BF16 && features & AMX_TILE && amx_permitted();
+    if (!wanted || !*wanted)
+        return amx ? &cmus_products_amx : &cmus_products_avx512_bfloat16;
+    if (amx && strcmp(wanted, "amx") == 0)
         return &cmus_products_amx;
-    return &cmus_products_avx512_bfloat16;
+    return strcmp(wanted, "avx512") == 0 ? &cmus_products_avx512_bfloat16 : NULL;
 }
 #else
 const cmus_product_kernels *cmus_bfloat16_kernels(void) {
