@@ -101,7 +101,7 @@ static void choose_grid(plan *p, int threads) {
 static plan make_plan(const cmus_operand *left, const cmus_operand *right, const cmus_result *result, int m, int n,
                       int k) {
     enum { LARGEST_COLUMNS = 4096 };
-    const double WORTH_SHARING = 1e6; /* multiplications; less is done before another thread is awake */
+    const double WORTH_SHARING = 4e6; /* multiplications; fewer are done before another thread is awake */
     plan p = {
         .left = left, .right = right, .result = result, .kernels = choose_kernels(result), .m = m, .n = n, .k = k};
     int limit = left->transposed ? p.kernels->column_depth : p.kernels->row_depth, slices = divide_up(k, limit);
@@ -189,6 +189,9 @@ static void multiply_place(const plan *p, int place, int begin, int depth, int c
 static void multiply_slice(const plan *p, int begin, int depth, int column, int columns) {
     int tile = p->kernels->tile_columns, panels = divide_up(columns, tile), places = p->row_threads * p->column_threads;
     int thread = omp_get_thread_num(), threads = omp_get_num_threads();
+    if (begin > 0 || column > 0) {
+#pragma omp barrier /* nobody reads the slice before any more */
+    }
     for (int place = thread; place < places; place += threads) {
         int first = share_begin(panels, place, places) * tile, end = share_begin(panels, place + 1, places) * tile;
         if (end > columns)
@@ -200,7 +203,6 @@ static void multiply_slice(const plan *p, int begin, int depth, int column, int 
 #pragma omp barrier
     for (int place = thread; place < places; place += threads)
         multiply_place(p, place, begin, depth, column, columns);
-#pragma omp barrier
 }
 
 void cmus_product(const cmus_operand *left, const cmus_operand *right, const cmus_result *result, int m, int n, int k) {
