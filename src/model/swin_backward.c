@@ -1,7 +1,6 @@
 #include <string.h>
 
 #include "cmus/log.h"
-#include "cmus/product.h"
 #include "cmus/profile.h"
 #include "swin_internal.h"
 
@@ -39,6 +38,15 @@ static void normal_backward(backward_state *state, const float *d_out, const flo
     cmus_subset to = {.images = state->subset, .count = images->count, .tokens = images->tokens};
     cmus_layernorm_backward(state->d_map, state->gradient + gamma, state->gradient + beta, d_out, in, statistics,
                             state->weights + gamma, images, &to, channels);
+}
+
+/* What flows into a branch: the residual stream's gradient times each image's factor. */
+static cmus_operand branch_gradient(const backward_state *state, const cmus_subset *compact, int channels) {
+    return (cmus_operand){.values = state->d_map,
+                          .width = channels,
+                          .rows = compact,
+                          .form = CMUS_OPERAND_SCALED,
+                          .factor = state->factor};
 }
 
 /* gradient of a weight [outputs, inputs] += d_out' in, and of its bias += the sums of d_out. d_out as a left operand is
@@ -79,24 +87,15 @@ static void mlp_backward(backward_state *state, const swin_stage *stage, const s
         cmus_swin_hidden(stage, block, weights, tape, &full, hidden);
         cmus_profile_recomputing(before);
     }
-    cmus_operand d_branch = {.values = state->d_map,
-                             .width = channels,
-                             .rows = &compact,
-                             .form = CMUS_OPERAND_SCALED,
-                             .factor = state->factor};
+    cmus_operand d_branch = branch_gradient(state, &compact, channels);
     cmus_operand weight3 = {.values = weights + block->mlp3_weight, .width = wide};
     cmus_result through_gelu = {
         .values = d_hidden, .width = wide, .form = CMUS_RESULT_GELU_SLOPE, .rows = &kept, .other = hidden};
     cmus_product(&d_branch, &weight3, &through_gelu, rows, wide, channels);
     cmus_operand active = {.values = hidden, .width = wide, .rows = &kept, .form = CMUS_OPERAND_GELU};
     weight_backward(state, block->mlp3_weight, block->mlp3_bias, d_branch, &active, channels, wide, rows);
-    cmus_operand normal = {.values = tape->middle,
-                           .width = channels,
-                           .rows = &full,
-                           .form = CMUS_OPERAND_LAYERNORM,
-                           .statistics = tape->middle_statistics,
-                           .gamma = weights + block->norm2_weight,
-                           .beta = weights + block->norm2_bias};
+    cmus_operand normal = cmus_swin_normal(tape->middle, tape->middle_statistics, &full, channels, weights,
+                                           block->norm2_weight, block->norm2_bias);
     cmus_operand d_hidden_rows = {.values = d_hidden, .width = wide};
     weight_backward(state, block->mlp0_weight, block->mlp0_bias, d_hidden_rows, &normal, wide, channels, rows);
     input_backward(state, state->branch, &d_hidden_rows, block->mlp0_weight, wide, channels, rows);
@@ -125,24 +124,15 @@ static void attention_backward(backward_state *state, const swin_stage *stage, c
         slots = NULL;
     }
     float *d_qkv = state->wide[0], *mixed = d_qkv + 3 * (size_t)rows * (size_t)channels, *d_mixed = state->branch;
-    cmus_operand d_branch = {.values = state->d_map,
-                             .width = channels,
-                             .rows = &compact,
-                             .form = CMUS_OPERAND_SCALED,
-                             .factor = state->factor};
+    cmus_operand d_branch = branch_gradient(state, &compact, channels);
     input_backward(state, d_mixed, &d_branch, block->proj_weight, channels, channels, rows);
     cmus_window_attention_backward(d_qkv, gradient + block->qkv_bias, gradient + block->bias_table, mixed, d_mixed, qkv,
                                    weights + block->qkv_bias, weights + block->bias_table, windows, slots, count,
                                    channels, stage->heads);
     cmus_operand mixed_rows = {.values = mixed, .width = channels};
     weight_backward(state, block->proj_weight, block->proj_bias, d_branch, &mixed_rows, channels, channels, rows);
-    cmus_operand normal = {.values = tape->in,
-                           .width = channels,
-                           .rows = &full,
-                           .form = CMUS_OPERAND_LAYERNORM,
-                           .statistics = tape->in_statistics,
-                           .gamma = weights + block->norm1_weight,
-                           .beta = weights + block->norm1_bias};
+    cmus_operand normal = cmus_swin_normal(tape->in, tape->in_statistics, &full, channels, weights, block->norm1_weight,
+                                           block->norm1_bias);
     cmus_operand d_qkv_rows = {.values = d_qkv, .width = 3 * channels};
     weight_backward(state, block->qkv_weight, block->qkv_bias, d_qkv_rows, &normal, 3 * channels, channels, rows);
     input_backward(state, state->branch, &d_qkv_rows, block->qkv_weight, 3 * channels, channels, rows);
@@ -159,13 +149,8 @@ static void merge_backward(backward_state *state, const cmus_swin *swin, const c
     float *joined = state->wide[0], *d_joined = state->wide[1];
     cmus_swin_merge_gather(joined, cmus_swin_stage_out(swin, tape, index), &active, stage->side, stage->channels);
     cmus_row_statistics(state->statistics, joined, &merged, wide);
-    cmus_operand normal = {.values = joined,
-                           .width = wide,
-                           .rows = &merged,
-                           .form = CMUS_OPERAND_LAYERNORM,
-                           .statistics = state->statistics,
-                           .gamma = state->weights + stage->merge_norm_weight,
-                           .beta = state->weights + stage->merge_norm_bias};
+    cmus_operand normal = cmus_swin_normal(joined, state->statistics, &merged, wide, state->weights,
+                                           stage->merge_norm_weight, stage->merge_norm_bias);
     cmus_operand d_out = {.values = state->d_map, .width = next->channels, .transposed = true};
     cmus_result sum = {.values = state->gradient + stage->merge_weight, .width = wide, .form = CMUS_RESULT_ADD};
     cmus_product(&d_out, &normal, &sum, next->channels, wide, rows);

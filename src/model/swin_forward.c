@@ -1,6 +1,5 @@
 #include <string.h>
 
-#include "cmus/product.h"
 #include "swin_tape.h"
 
 /* Scratch of a forward pass: what attention mixed or merging joined (a map), and the inside of a branch that the tape
@@ -46,13 +45,8 @@ static void embed(const cmus_swin *swin, const float *weights, const float *cons
 void cmus_swin_qkv(const swin_stage *stage, const swin_block *block, const float *weights, const block_tape *tape,
                    const cmus_subset *images, float *qkv) {
     int channels = stage->channels;
-    cmus_operand normal = {.values = tape->in,
-                           .width = channels,
-                           .rows = images,
-                           .form = CMUS_OPERAND_LAYERNORM,
-                           .statistics = tape->in_statistics,
-                           .gamma = weights + block->norm1_weight,
-                           .beta = weights + block->norm1_bias};
+    cmus_operand normal = cmus_swin_normal(tape->in, tape->in_statistics, images, channels, weights,
+                                           block->norm1_weight, block->norm1_bias);
     cmus_operand weight = {.values = weights + block->qkv_weight, .width = channels, .transposed = true};
     cmus_result result = {.values = qkv, .width = 3 * channels, .bias = weights + block->qkv_bias};
     cmus_product(&normal, &weight, &result, cmus_subset_rows(images), 3 * channels, channels);
@@ -61,13 +55,8 @@ void cmus_swin_qkv(const swin_stage *stage, const swin_block *block, const float
 void cmus_swin_hidden(const swin_stage *stage, const swin_block *block, const float *weights, const block_tape *tape,
                       const cmus_subset *images, float *hidden) {
     int channels = stage->channels;
-    cmus_operand normal = {.values = tape->middle,
-                           .width = channels,
-                           .rows = images,
-                           .form = CMUS_OPERAND_LAYERNORM,
-                           .statistics = tape->middle_statistics,
-                           .gamma = weights + block->norm2_weight,
-                           .beta = weights + block->norm2_bias};
+    cmus_operand normal = cmus_swin_normal(tape->middle, tape->middle_statistics, images, channels, weights,
+                                           block->norm2_weight, block->norm2_bias);
     cmus_operand weight = {.values = weights + block->mlp0_weight, .width = channels, .transposed = true};
     cmus_result result = {.values = hidden, .width = MLP_RATIO * channels, .bias = weights + block->mlp0_bias};
     cmus_product(&normal, &weight, &result, cmus_subset_rows(images), MLP_RATIO * channels, channels);
@@ -161,13 +150,8 @@ static void merge_forward(const cmus_swin *swin, int index, const float *weights
     float *joined = scratch->map, *statistics = scratch->wide;
     cmus_swin_merge_gather(joined, cmus_swin_stage_out(swin, tape, index), &all, stage->side, stage->channels);
     cmus_row_statistics(statistics, joined, &merged, wide);
-    cmus_operand normal = {.values = joined,
-                           .width = wide,
-                           .rows = &merged,
-                           .form = CMUS_OPERAND_LAYERNORM,
-                           .statistics = statistics,
-                           .gamma = weights + stage->merge_norm_weight,
-                           .beta = weights + stage->merge_norm_bias};
+    cmus_operand normal =
+        cmus_swin_normal(joined, statistics, &merged, wide, weights, stage->merge_norm_weight, stage->merge_norm_bias);
     cmus_operand weight = {.values = weights + stage->merge_weight, .width = wide, .transposed = true};
     cmus_result result = {.values = tape->stage_in[index + 1], .width = next->channels};
     cmus_product(&normal, &weight, &result, cmus_subset_rows(&merged), next->channels, wide);

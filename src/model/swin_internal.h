@@ -2,6 +2,7 @@
 #ifndef CMUS_SWIN_INTERNAL_H
 #define CMUS_SWIN_INTERNAL_H
 
+#include "cmus/product.h"
 #include "cmus/swin.h"
 
 enum { PATCH = 4, PATCH_VALUES = PATCH * PATCH * 3, MLP_RATIO = 4 };
@@ -52,6 +53,18 @@ struct cmus_swin_tape {
     float *stage_in[CMUS_SWIN_STAGES];
     block_tape *blocks;
 };
+
+/* Rows of a full map behind LayerNorm, as an operand of a product; gamma and beta are places in the flat buffer. */
+static inline cmus_operand cmus_swin_normal(const float *map, const float *statistics, const cmus_subset *rows,
+                                            int channels, const float *weights, size_t gamma, size_t beta) {
+    return (cmus_operand){.values = map,
+                          .width = channels,
+                          .rows = rows,
+                          .form = CMUS_OPERAND_LAYERNORM,
+                          .statistics = statistics,
+                          .gamma = weights + gamma,
+                          .beta = weights + beta};
+}
 
 /* The linear layers of a block that the backward pass may have to compute again; rows of the listed images only.
  * qkv [rows][3 channels] = the first layer of the attention branch on LayerNorm(tape->in), */
