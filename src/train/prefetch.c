@@ -51,6 +51,8 @@ static void load(place *p) {
 
 static void *run(void *data) {
     cmus_prefetch *prefetch = data;
+    /* It has the time of a whole update: it must not push the network off its core when it is woken. */
+    pthread_setschedparam(pthread_self(), SCHED_BATCH, &(struct sched_param){0});
     pthread_mutex_lock(&prefetch->lock);
     for (;;) {
         while (!prefetch->stop && (!prefetch->first || prefetch->loaded - prefetch->returned == BATCHES))
