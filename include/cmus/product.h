@@ -74,8 +74,8 @@ void cmus_product(const cmus_operand *left, const cmus_operand *right, const cmu
 /* Sets the precision of all products from now on; it is FP32 before the first call. With BF16, sums and results stay
  * float32, and so does what the forms do (LayerNorm, GELU, factors, bias). Call it outside parallel regions. CONFIG if
  * the processor, or the kernels that CMUS_KERNELS names, have neither AVX512-BF16 nor AMX; the precision is then as it
- * was. The environment variable CMUS_BFLOAT16 (amx, avx512) names one of the two. Not collective: each rank asks for its
- * own processor. */
+ * was. The environment variable CMUS_BFLOAT16 (amx, avx512) names one of the two. Not collective: each rank asks for
+ * its own processor. */
 cmus_status cmus_products_precision(cmus_precision precision);
 /* The precision and by what: "float32", "bfloat16 by AMX", "bfloat16 by AVX512-BF16". */
 const char *cmus_products_description(void);
