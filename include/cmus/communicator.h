@@ -16,7 +16,8 @@ typedef struct cmus_communicator {
     int rank, ranks;
 } cmus_communicator;
 
-/* Collective. Starts MPI (thread level FUNNELED), sets the rank in log.h and makes cmus_fatal() end all ranks. */
+/* Collective. Starts MPI (thread level MULTIPLE: see reducer.h and watchdog.h), sets the rank in log.h and makes
+ * cmus_fatal() end all ranks. */
 cmus_communicator cmus_communicator_begin(int *argc, char ***argv, const char *program);
 /* Collective. */
 void cmus_communicator_end(void);
@@ -33,6 +34,19 @@ void cmus_broadcast(const cmus_communicator *communicator, void *data, size_t si
 void cmus_gather_bytes(const cmus_communicator *communicator, const void *data, size_t size, char **all, size_t *sizes);
 /* Collective. The same status on every rank: OK if all are OK; else the first failing rank's status and message. */
 cmus_status cmus_agree(const cmus_communicator *communicator, cmus_status status);
+/* A stretch of memory from or to another rank. */
+typedef struct cmus_message {
+    int peer;
+    void *data;
+    size_t size;
+} cmus_message;
+
+/* Sends and receives; a message to the own rank is not allowed. Every message sent is received by its peer, which names
+ * the same size; messages between two ranks match in the order in which both name them. Every rank that has a message
+ * must call. */
+void cmus_exchange(const cmus_communicator *communicator, const cmus_message *sends, size_t send_count,
+                   const cmus_message *receives, size_t receive_count);
+
 /* Collective. */
 void cmus_barrier(const cmus_communicator *communicator);
 

@@ -13,10 +13,14 @@
 #include "cmus/file.h"
 #include "cmus/status.h"
 
-enum { CMUS_CLASS_NAME = 256 };
+enum { CMUS_CLASS_NAME = 256, CMUS_PATH_TEXT = 1024 };
 
 typedef enum cmus_encoder { CMUS_ENCODER_SWIN_B, CMUS_ENCODER_SWIN_S, CMUS_ENCODER_SWIN_T } cmus_encoder;
 typedef enum cmus_reduction { CMUS_REDUCTION_SUM, CMUS_REDUCTION_MEAN } cmus_reduction;
+typedef enum cmus_allreduce_order {
+    CMUS_ORDER_FAST, /* sums over images as they lie on the ranks: rounding depends on the number of ranks */
+    CMUS_ORDER_FIXED /* the same bits for any number of ranks */
+} cmus_allreduce_order;
 
 /* All values; the help texts of the keys say what they mean. Owns nothing: plain copies are fine. */
 typedef struct cmus_config {
@@ -30,6 +34,12 @@ typedef struct cmus_config {
     double lr, lr_min, weight_decay, memory_gib;
     uint64_t seed;
     bool flip_horizontal, flip_vertical;
+    cmus_precision allreduce_precision;
+    cmus_allreduce_order allreduce_order;
+    bool shard_optimizer, preload;
+    int watch_every, max_bad_steps;
+    double stall_report, stall_timeout;                /* seconds */
+    char trace[CMUS_PATH_TEXT], stage[CMUS_PATH_TEXT]; /* "": none */
 } cmus_config;
 
 typedef enum cmus_key_type {
@@ -39,6 +49,7 @@ typedef enum cmus_key_type {
     CMUS_KEY_CHOICE,  /* an enum: position in `choices` */
     CMUS_KEY_STAGES,  /* int [CMUS_STAGES] */
     CMUS_KEY_SEED,    /* uint64_t */
+    CMUS_KEY_PATH,    /* char [CMUS_PATH_TEXT], may be empty */
     CMUS_KEY_NAMES    /* classes and class_count */
 } cmus_key_type;
 

@@ -9,7 +9,7 @@
 #include "cmus/memory.h"
 #include "mpi_check.h"
 
-enum { MESSAGE_SIZE = 4096 };
+enum { MESSAGE_SIZE = 4096, EXCHANGE_TAG = 1 };
 static const size_t BROADCAST_PART = (size_t)1 << 28; /* bytes */
 
 void cmus_sum_floats(const cmus_communicator *communicator, float *values, size_t count, size_t bucket_bytes) {
@@ -101,6 +101,44 @@ cmus_status cmus_agree(const cmus_communicator *communicator, cmus_status status
         strncpy(report.message, cmus_last_error(), MESSAGE_SIZE - 1);
     cmus_broadcast(communicator, &report, sizeof report, first);
     return cmus_fail((cmus_status)report.status, "%s", report.message);
+}
+
+/* A message in parts that MPI can count, as requests from *count on. */
+static void post(const cmus_message *message, bool send, MPI_Request *requests, size_t *count) {
+    for (size_t done = 0; done < message->size; done += BROADCAST_PART) {
+        size_t part = message->size - done < BROADCAST_PART ? message->size - done : BROADCAST_PART;
+        char *data = (char *)message->data + done;
+        MPI_Request *request = &requests[(*count)++];
+        if (send)
+            cmus_mpi_check(MPI_Isend(data, (int)part, MPI_BYTE, message->peer, EXCHANGE_TAG, MPI_COMM_WORLD, request),
+                           "MPI_Isend");
+        else
+            cmus_mpi_check(MPI_Irecv(data, (int)part, MPI_BYTE, message->peer, EXCHANGE_TAG, MPI_COMM_WORLD, request),
+                           "MPI_Irecv");
+    }
+}
+
+static size_t parts(const cmus_message *messages, size_t count) {
+    size_t sum = 0;
+    for (size_t i = 0; i < count; i++)
+        sum += (messages[i].size + BROADCAST_PART - 1) / BROADCAST_PART;
+    return sum;
+}
+
+void cmus_exchange(const cmus_communicator *communicator, const cmus_message *sends, size_t send_count,
+                   const cmus_message *receives, size_t receive_count) {
+    size_t all = parts(sends, send_count) + parts(receives, receive_count), count = 0;
+    if (communicator->ranks == 1 || all == 0)
+        return;
+    if (all > INT_MAX)
+        cmus_fatal("an exchange of %zu messages is larger than MPI counts", all);
+    MPI_Request *requests = cmus_allocate(all, sizeof(MPI_Request));
+    for (size_t i = 0; i < receive_count; i++)
+        post(&receives[i], false, requests, &count);
+    for (size_t i = 0; i < send_count; i++)
+        post(&sends[i], true, requests, &count);
+    cmus_mpi_check(MPI_Waitall((int)count, requests, MPI_STATUSES_IGNORE), "MPI_Waitall");
+    cmus_free(requests);
 }
 
 void cmus_barrier(const cmus_communicator *communicator) {

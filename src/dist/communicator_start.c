@@ -38,7 +38,7 @@ static void abort_all(int code) {
 
 cmus_communicator cmus_communicator_begin(int *argc, char ***argv, const char *program) {
     int provided = 0;
-    if (MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS)
+    if (MPI_Init_thread(argc, argv, MPI_THREAD_MULTIPLE, &provided) != MPI_SUCCESS)
         cmus_fatal("MPI can't start; start %s by itself or under the mpirun of the MPI it was built with", program);
     running = true;
     atexit(finish_at_exit);
@@ -48,8 +48,9 @@ cmus_communicator cmus_communicator_begin(int *argc, char ***argv, const char *p
     cmus_mpi_check(MPI_Comm_size(MPI_COMM_WORLD, &communicator.ranks), "MPI_Comm_size");
     cmus_log_begin(program, communicator.rank, communicator.ranks);
     cmus_set_fatal_exit(abort_all);
-    if (provided < MPI_THREAD_FUNNELED)
-        cmus_fatal("this MPI allows no threads (MPI_THREAD_FUNNELED); use a build of it with thread support");
+    if (provided < MPI_THREAD_MULTIPLE)
+        cmus_fatal("this MPI allows only one thread to call it, and gradients travel on a thread of their own; use a "
+                   "build of MPI with MPI_THREAD_MULTIPLE");
     return communicator;
 }
 

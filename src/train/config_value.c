@@ -33,6 +33,9 @@ static void describe(const cmus_key *key, char *text, size_t size) {
         snprintf(text, size, "a list of %d whole numbers from %.0f to %.0f, such as [2, 2, 2, 2]", CMUS_STAGES,
                  key->low, key->high);
         break;
+    case CMUS_KEY_PATH:
+        snprintf(text, size, "a path shorter than %d bytes", CMUS_PATH_TEXT);
+        break;
     case CMUS_KEY_NAMES:
         snprintf(text, size, "a list of 2 to %d different names shorter than %d bytes", CMUS_MAX_CLASSES,
                  CMUS_CLASS_NAME);
@@ -95,6 +98,14 @@ static bool set_choice(const cmus_key *key, const char *text, void *field) {
     return false;
 }
 
+static bool set_path(const char *text, char *path) {
+    size_t length = strlen(text);
+    if (length >= CMUS_PATH_TEXT)
+        return false;
+    memcpy(path, text, length + 1);
+    return true;
+}
+
 static bool set_value(cmus_config *config, const cmus_key *key, const cmus_yaml_value *value) {
     void *field = (char *)config + key->offset;
     bool list = key->type == CMUS_KEY_STAGES || key->type == CMUS_KEY_NAMES;
@@ -103,7 +114,7 @@ static bool set_value(cmus_config *config, const cmus_key *key, const cmus_yaml_
     if (key->type == CMUS_KEY_NAMES)
         return set_names(config, value);
     for (size_t i = 0; i < value->count; i++)
-        if (value->quoted[i] && key->type != CMUS_KEY_CHOICE)
+        if (value->quoted[i] && key->type != CMUS_KEY_CHOICE && key->type != CMUS_KEY_PATH)
             return false;
     const char *text = list ? NULL : value->texts[0];
     switch (key->type) {
@@ -118,6 +129,8 @@ static bool set_value(cmus_config *config, const cmus_key *key, const cmus_yaml_
         return *(bool *)field || strcmp(text, "false") == 0;
     case CMUS_KEY_CHOICE:
         return set_choice(key, text, field);
+    case CMUS_KEY_PATH:
+        return set_path(text, field);
     case CMUS_KEY_STAGES:
     default:
         for (size_t i = 0; i < CMUS_STAGES && value->count == CMUS_STAGES; i++)

@@ -17,19 +17,28 @@ static char *number_text(double value) {
     return cmus_copy_string(text);
 }
 
+/* A text in double quotes, as YAML reads it back. */
+static char *quoted_text(const char *text) {
+    size_t room = 4 * strlen(text) + 3, used = 1;
+    char *quoted = cmus_allocate(room, 1);
+    quoted[0] = '"';
+    for (const unsigned char *c = (const unsigned char *)text; *c; c++)
+        used += (size_t)snprintf(quoted + used, room - used,
+                                 *c < ' '                  ? "\\x%02x"
+                                 : *c == '"' || *c == '\\' ? "\\%c"
+                                                           : "%c",
+                                 *c);
+    quoted[used] = '"';
+    return quoted;
+}
+
 /* The names as a YAML list of double-quoted texts. */
 static char *names_text(const cmus_config *config) {
     char *list = cmus_copy_string("[");
     for (int i = 0; i < config->class_count; i++) {
-        char quoted[4 * CMUS_CLASS_NAME + 1];
-        size_t used = 0;
-        for (const unsigned char *c = (const unsigned char *)config->classes[i]; *c; c++)
-            used += (size_t)snprintf(quoted + used, sizeof quoted - used,
-                                     *c < ' '                  ? "\\x%02x"
-                                     : *c == '"' || *c == '\\' ? "\\%c"
-                                                               : "%c",
-                                     *c);
-        char *longer = cmus_format_string("%s%s\"%s\"", list, i ? ", " : "", used ? quoted : "");
+        char *quoted = quoted_text(config->classes[i]);
+        char *longer = cmus_format_string("%s%s%s", list, i ? ", " : "", quoted);
+        cmus_free(quoted);
         cmus_free(list);
         list = longer;
     }
@@ -55,6 +64,8 @@ char *cmus_config_value(const cmus_config *config, const cmus_key *key) {
         return cmus_format_string("[%d, %d, %d, %d]", integers[0], integers[1], integers[2], integers[3]);
     case CMUS_KEY_SEED:
         return cmus_format_string("%llu", (unsigned long long)*(const uint64_t *)field);
+    case CMUS_KEY_PATH:
+        return quoted_text(field);
     case CMUS_KEY_NAMES:
         return names_text(config);
     case CMUS_KEY_INTEGER:
