@@ -10,6 +10,20 @@
 #include "cmus/product.h"
 #include "trainer_internal.h"
 
+void cmus_trainer_at(const cmus_trainer *trainer, const char *what) {
+    if (trainer->watchdog)
+        cmus_watchdog_at(trainer->watchdog, what, trainer->position.step);
+}
+
+cmus_evaluator cmus_trainer_evaluator(const cmus_trainer *trainer) {
+    return (cmus_evaluator){.communicator = trainer->communicator,
+                            .net = trainer->net,
+                            .dataset = trainer->dataset,
+                            .config = trainer->config,
+                            .prefetch = trainer->prefetch,
+                            .passage = cmus_optimizer_passage(trainer->optimizer)};
+}
+
 static void gather_hosts(cmus_trainer *trainer) {
     const char *host = cmus_host_name();
     size_t *sizes = cmus_allocate((size_t)trainer->communicator->ranks, sizeof *sizes);
@@ -35,9 +49,6 @@ static void announce(const cmus_trainer *trainer, cmus_fold_state state) {
               omp_get_max_threads() == 1 ? "" : "s", cmus_net_images_at_once(trainer->net), config->memory_gib);
     cmus_info("%s; %s kernels, products in %s", cmus_blas_description(), cmus_kernels_description(),
               cmus_products_description());
-    if (config->batch < trainer->communicator->ranks && trainer->communicator->rank == 0)
-        cmus_warn("batch %d on %d ranks: at least %d ranks have no case in any update", config->batch,
-                  trainer->communicator->ranks, trainer->communicator->ranks - config->batch);
     if (state == CMUS_FOLD_RESUMED)
         cmus_info("resumed from %s/last after epoch %d, update %lld%s", trainer->fold_folder, trainer->position.epoch,
                   (long long)trainer->position.step, trainer->options->init ? "; --init is not used" : "");
@@ -61,11 +72,12 @@ static cmus_status look(cmus_trainer *trainer, cmus_fold_state *state) {
 }
 
 /* By rank 0, at the end of an epoch: the rows reach the disk before the checkpoint that counts on them. */
-static cmus_status save(cmus_trainer *trainer) {
+static cmus_status save(const cmus_moments *moments, void *data) {
+    cmus_trainer *trainer = data;
     CMUS_TRY(cmus_row_log_sync(trainer->train_rows));
     CMUS_TRY(cmus_row_log_sync(trainer->step_rows));
     return cmus_checkpoint_write(trainer->fold_folder, &trainer->identity, trainer->position,
-                                 cmus_net_parameters(trainer->net), cmus_net_weights(trainer->net), trainer->moments);
+                                 cmus_net_parameters(trainer->net), cmus_net_weights(trainer->net), moments);
 }
 
 static cmus_status train(cmus_trainer *trainer) {
@@ -81,7 +93,9 @@ static cmus_status train(cmus_trainer *trainer) {
         cmus_trainer_plan(trainer); /* what comes next is queued before this epoch is over */
         CMUS_TRY(cmus_trainer_epoch(trainer, trainer->position.epoch));
         trainer->position.epoch++;
-        cmus_status status = trainer->communicator->rank == 0 ? save(trainer) : CMUS_OK;
+        cmus_trainer_at(trainer, "writing the checkpoint");
+        cmus_optimizer_settle(trainer->optimizer);
+        cmus_status status = cmus_optimizer_moments(trainer->optimizer, save, trainer);
         CMUS_TRY(cmus_agree(trainer->communicator, status));
     }
     cmus_progress_end(&trainer->progress, trainer->progress_done);

@@ -89,6 +89,8 @@ cmus_status cmus_trainer_open(cmus_trainer *trainer) {
     identity->repeat = options->repeat;
     cmus_config_hash(config, identity->config_hash);
     snprintf(identity->dataset_hash, sizeof identity->dataset_hash, "%s", cmus_dataset_hash(trainer->dataset));
+    config->net.exact_sums = config->allreduce_order == CMUS_ORDER_FIXED;
+    config->net.optimizer_shares = config->shard_optimizer ? trainer->communicator->ranks : 1;
     CMUS_TRY(cmus_net_create(&config->net, true, &trainer->net));
     if (options->init) /* checked here, read by rank 0 later */
         CMUS_TRY(cmus_weights_initialize(options->init, cmus_net_parameters(trainer->net), NULL, &(size_t){0}));
@@ -116,22 +118,24 @@ static cmus_status fill_fresh(cmus_trainer *trainer) {
     return CMUS_OK;
 }
 
+/* By rank 0. */
+static cmus_status read_checkpoint(const cmus_moments *moments, void *data) {
+    const cmus_trainer *trainer = data;
+    return cmus_checkpoint_read(trainer->fold_folder, cmus_net_parameters(trainer->net),
+                                cmus_net_weights(trainer->net), moments);
+}
+
 static cmus_status fill_from_checkpoint(cmus_trainer *trainer) {
     const cmus_parameters *parameters = cmus_net_parameters(trainer->net);
     float *weights = cmus_net_weights(trainer->net);
-    cmus_status status = CMUS_OK;
-    if (trainer->communicator->rank == 0)
-        status = cmus_checkpoint_read(trainer->fold_folder, parameters, weights, trainer->moments);
+    cmus_status status = cmus_optimizer_moments(trainer->optimizer, read_checkpoint, trainer);
     CMUS_TRY(cmus_agree(trainer->communicator, status));
     cmus_broadcast(trainer->communicator, weights, parameters->size * sizeof(float), 0);
-    for (int i = 0; i < CMUS_MOMENTS; i++)
-        cmus_broadcast(trainer->communicator, trainer->moments[i], parameters->size * sizeof(float), 0);
     return CMUS_OK;
 }
 
 cmus_status cmus_trainer_fill(cmus_trainer *trainer, bool resumed) {
-    for (int i = 0; i < CMUS_MOMENTS; i++)
-        trainer->moments[i] = cmus_allocate(cmus_net_parameters(trainer->net)->size, sizeof(float));
+    trainer->optimizer = cmus_optimizer_create(trainer->communicator, trainer->net, trainer->config);
     trainer->prefetch = cmus_prefetch_create(trainer->communicator, trainer->net, trainer->dataset, trainer->config);
     return resumed ? fill_from_checkpoint(trainer) : fill_fresh(trainer);
 }
@@ -140,8 +144,7 @@ void cmus_trainer_close(cmus_trainer *trainer) {
     cmus_row_log_close(trainer->train_rows);
     cmus_row_log_close(trainer->step_rows);
     cmus_prefetch_free(trainer->prefetch);
-    for (int i = 0; i < CMUS_MOMENTS; i++)
-        cmus_free(trainer->moments[i]);
+    cmus_optimizer_free(trainer->optimizer);
     cmus_net_free(trainer->net);
     cmus_dataset_close(trainer->dataset);
     cmus_free(trainer->training);
