@@ -21,7 +21,10 @@ void cmus_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Called in place of exit() by cmus_fatal(); `dist` sets it to end all ranks. Must not return. */
 void cmus_set_fatal_exit(void (*end)(int code));
 
-/* The one fatal path: prints rank, host, file and line with the message and ends ALL ranks with exit code 1. */
+/* The one fatal path: prints rank, host, file and line with the message and ends ALL ranks with exit code 1. Any thread
+ * may call it; if several do, each prints and the first ends the job. Whatever happens on the way, this process is gone
+ * after CMUS_FATAL_SECONDS: killed, if it could not end by itself. */
+enum { CMUS_FATAL_SECONDS = 5 };
 _Noreturn void cmus_fatal_at(const char *file, int line, const char *format, ...) __attribute__((format(printf, 3, 4)));
 #define cmus_fatal(...) cmus_fatal_at(__FILE__, __LINE__, __VA_ARGS__)
 
