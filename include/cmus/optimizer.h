@@ -42,8 +42,8 @@ void cmus_optimizer_skip(cmus_optimizer *optimizer);
 /* Collective. All weights are here. */
 void cmus_optimizer_settle(cmus_optimizer *optimizer);
 
-/* Collective, as `use` is called on rank 0 alone while the others give or take their shares: the moments as a whole, for
- * a checkpoint. The status is that of `use`, on rank 0. */
+/* Collective, as `use` is called on rank 0 alone while the others give or take their shares: the moments as a whole,
+ * for a checkpoint. The status is that of `use`, on rank 0. */
 typedef cmus_status cmus_moments_use(const cmus_moments *moments, void *data);
 cmus_status cmus_optimizer_moments(cmus_optimizer *optimizer, cmus_moments_use *use, void *data);
 

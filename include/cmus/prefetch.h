@@ -2,8 +2,8 @@
  *
  * What will be needed is said in advance, as groups of cases in the order in which they will be taken (a group: an
  * update's batch, or an evaluation). The thread cuts each group into waves (wave.h) and has this rank's share of the
- * next one ready. What a wave holds depends on its cases, epoch and the number of ranks alone, so that the thread changes
- * no result.
+ * next one ready. What a wave holds depends on its cases, epoch and the number of ranks alone, so that the thread
+ * changes no result.
  *
  * HDF5 need not be a build with locks of its own: while a prefetch lives, its thread is the only one in the process
  * that may call HDF5, so no other function of dataset.h that reads, opens or closes may be called. (What is known of a

@@ -1,9 +1,10 @@
 /* Waves: cases of a batch that go through the network together, their images shared out over the ranks.
  *
- * The unit of work is the image. A plan that every rank computes alike gives each image to a rank, so that the load (the
- * FLOPs of what stochastic depth leaves of it) is even, and each case to a rank that owns it. An owner gets the feature
- * maps of its cases, runs what lies behind the encoders, and sends the gradients of the maps back. As many cases make a
- * wave as the memory of every rank holds; a case that fits in no way is a wave by itself, computed in parts.
+ * The unit of work is the image. A plan that every rank computes alike gives each image to a rank, so that the load
+ * (the FLOPs of what stochastic depth leaves of it) is even, and each case to a rank that owns it. An owner gets the
+ * feature maps of its cases, runs what lies behind the encoders, and sends the gradients of the maps back. As many
+ * cases make a wave as the memory of every rank holds; a case that fits in no way is a wave by itself, computed in
+ * parts.
  */
 #ifndef CMUS_WAVE_H
 #define CMUS_WAVE_H
@@ -51,8 +52,8 @@ void cmus_wave_free(cmus_wave *wave);
 void cmus_wave_loads(const cmus_wave *wave, const cmus_net *net, const cmus_dataset *dataset, const cmus_config *config,
                      double *load);
 
-/* Shares images over ranks: the costliest first, each to the rank with the least load so far (the lowest on a tie). cost
- * [count]; load [ranks] is what the ranks have already, and is added to; rank_of [count]. */
+/* Shares images over ranks: the costliest first, each to the rank with the least load so far (the lowest on a tie).
+ * cost [count]; load [ranks] is what the ranks have already, and is added to; rank_of [count]. */
 void cmus_share_images(const double *cost, int count, int ranks, double *load, int *rank_of);
 
 #endif

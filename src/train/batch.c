@@ -137,8 +137,8 @@ static cmus_status load_image(cmus_batch *batch, const cmus_wave *wave, int own)
     const cmus_config *config = batch->config;
     const cmus_wave_image *image = &wave->images[batch->places[own]];
     int index = wave->indices[image->position];
-    CMUS_TRY(cmus_dataset_read_image(batch->dataset, index, (cmus_image_kind)image->modality, image->number,
-                                     batch->bytes));
+    CMUS_TRY(
+        cmus_dataset_read_image(batch->dataset, index, (cmus_image_kind)image->modality, image->number, batch->bytes));
     cmus_image_key key = {.seed = config->seed,
                           .case_hash = cmus_hash_text(cmus_dataset_case(batch->dataset, index).case_id),
                           .epoch = wave->epoch,

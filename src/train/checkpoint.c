@@ -55,8 +55,7 @@ static cmus_status write_state(const char *path, const cmus_run_identity *identi
 }
 
 static cmus_status write_files(const char *folder, const cmus_run_identity *identity, cmus_position position,
-                               const cmus_parameters *parameters, const float *weights,
-                               const cmus_moments *moments) {
+                               const cmus_parameters *parameters, const float *weights, const cmus_moments *moments) {
     CMUS_TRY(cmus_folder_make(folder));
     char *weight_path = cmus_path_join(folder, files[0]), *moment_path = cmus_path_join(folder, files[1]);
     char *state_path = cmus_path_join(folder, files[2]);

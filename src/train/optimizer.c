@@ -151,7 +151,17 @@ void cmus_optimizer_settle(cmus_optimizer *o) {
     need_weights(o, o->size);
 }
 
-/* The moments as a whole: rank 0 says what it wants next, and the others follow until it is done. */
+/* The moments as a whole: rank 0 says what it wants next, and the others follow until it is done. What it reads comes
+ * in large blocks, of which it keeps the last one: the tensors of a small network are many and tiny. */
+enum { MOMENT_BLOCK = 4 << 20 };
+
+typedef struct moment_reader {
+    cmus_optimizer *optimizer;
+    int moment; /* of the block; -1: none */
+    size_t begin, count;
+    float *block; /* [count], of MOMENT_BLOCK at most */
+} moment_reader;
+
 typedef struct request {
     enum { REQUEST_GET, REQUEST_SET, REQUEST_END } what;
     int moment;
@@ -166,25 +176,48 @@ static void follow(const cmus_optimizer *o, request wanted, const float *set, fl
         cmus_reducer_distribute(o->reducer, set, wanted.begin, wanted.count, own);
 }
 
-static void get_moments(void *context, int moment, size_t begin, size_t count, float *values) {
-    const cmus_optimizer *o = context;
-    request wanted = {REQUEST_GET, moment, begin, count};
+/* Makes the reader's block the one that holds value `at`. */
+static void turn_to(moment_reader *reader, int moment, size_t at) {
+    const cmus_optimizer *o = reader->optimizer;
+    size_t begin = at / MOMENT_BLOCK * MOMENT_BLOCK, left = o->size - begin;
+    if (reader->moment == moment && reader->begin == begin)
+        return;
+    reader->moment = moment;
+    reader->begin = begin;
+    reader->count = left < MOMENT_BLOCK ? left : MOMENT_BLOCK;
+    request wanted = {REQUEST_GET, moment, begin, reader->count};
     cmus_broadcast(o->communicator, &wanted, sizeof wanted, 0);
-    follow(o, wanted, NULL, values);
+    follow(o, wanted, NULL, reader->block);
+}
+
+static void get_moments(void *context, int moment, size_t begin, size_t count, float *values) {
+    moment_reader *reader = context;
+    for (size_t done = 0; done < count;) {
+        turn_to(reader, moment, begin + done);
+        size_t from = begin + done - reader->begin, here = reader->count - from, part = count - done;
+        part = part < here ? part : here;
+        memcpy(values + done, reader->block + from, part * sizeof *values);
+        done += part;
+    }
 }
 
 static void set_moments(void *context, int moment, size_t begin, size_t count, const float *values) {
-    const cmus_optimizer *o = context;
+    moment_reader *reader = context;
+    const cmus_optimizer *o = reader->optimizer;
+    reader->moment = -1;
     request wanted = {REQUEST_SET, moment, begin, count};
     cmus_broadcast(o->communicator, &wanted, sizeof wanted, 0);
     follow(o, wanted, values, NULL);
 }
 
 cmus_status cmus_optimizer_moments(cmus_optimizer *o, cmus_moments_use *use, void *data) {
-    cmus_moments moments = {.context = o, .get = get_moments, .set = set_moments};
     request wanted = {.what = REQUEST_END};
     if (o->communicator->rank == 0) {
+        moment_reader reader = {.optimizer = o, .moment = -1};
+        reader.block = cmus_allocate_raw(MOMENT_BLOCK < o->size ? MOMENT_BLOCK : o->size, sizeof *reader.block);
+        cmus_moments moments = {.context = &reader, .get = get_moments, .set = set_moments};
         cmus_status status = use(&moments, data);
+        cmus_free(reader.block);
         cmus_broadcast(o->communicator, &wanted, sizeof wanted, 0);
         return status;
     }

@@ -50,9 +50,9 @@ struct cmus_prefetch {
 static cmus_wave *next_wave(cmus_prefetch *prefetch, planned *group) {
     if (group) {
         cmus_free(prefetch->waves);
-        prefetch->wave_count = cmus_wave_plan(prefetch->net, prefetch->dataset, prefetch->config,
-                                              prefetch->communicator->ranks, group->indices, group->count,
-                                              group->epoch, &prefetch->waves);
+        prefetch->wave_count =
+            cmus_wave_plan(prefetch->net, prefetch->dataset, prefetch->config, prefetch->communicator->ranks,
+                           group->indices, group->count, group->epoch, &prefetch->waves);
         prefetch->next_wave = 0;
         cmus_free(group);
     }

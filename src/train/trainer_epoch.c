@@ -105,7 +105,8 @@ cmus_status cmus_trainer_epoch(cmus_trainer *trainer, int epoch) {
         cmus_evaluator evaluator = cmus_trainer_evaluator(trainer);
         CMUS_TRY(cmus_evaluate(&evaluator, trainer->held_out, trainer->held_out_count, &held_out, NULL));
     }
-    CMUS_TRY(cmus_agree(trainer->communicator, write_epoch(trainer, epoch, &trained, &held_out, cmus_seconds() - began)));
+    CMUS_TRY(
+        cmus_agree(trainer->communicator, write_epoch(trainer, epoch, &trained, &held_out, cmus_seconds() - began)));
     say_times(trainer, &before);
     return CMUS_OK;
 }

@@ -27,6 +27,7 @@ typedef struct cmus_trainer {
     cmus_net *net;
     cmus_optimizer *optimizer;
     cmus_watchdog *watchdog;
+    cmus_passage passage; /* the optimizer's, under the watchdog's eyes */
     cmus_prefetch *prefetch;
 
     cmus_position position, planned;      /* done; queued for the prefetch */
@@ -34,6 +35,8 @@ typedef struct cmus_trainer {
     cmus_progress progress;
     int64_t progress_done;
     char *started, *hosts; /* for run.json; hosts on rank 0 */
+    char *machines;        /* rank 0: hosts, ranks, threads, cores */
+    double began;          /* the zero of the timeline */
 } cmus_trainer;
 
 /* Not collective. Opens data set and splits, checks them against the configuration, picks the fold's cases. */
@@ -55,8 +58,8 @@ void cmus_trainer_plan(cmus_trainer *trainer);
 cmus_status cmus_trainer_epoch(cmus_trainer *trainer, int epoch);
 
 /* Collective. One update by a batch of `count` cases; position.step moves on, and position.skipped if loss or gradient
- * was not finite. DATA if that was so more than max_bad_steps times; FORMAT, CHECKSUM, IO; MISMATCH if the ranks' weights
- * differ. */
+ * was not finite. DATA if that was so more than max_bad_steps times; FORMAT, CHECKSUM, IO; MISMATCH if the ranks'
+ * weights differ. */
 cmus_status cmus_trainer_update(cmus_trainer *trainer, const int *cases, int count, int epoch, cmus_metrics *sums);
 
 /* Not collective. Tells the watchdog what this rank begins to do; a literal. */

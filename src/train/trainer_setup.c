@@ -121,8 +121,8 @@ static cmus_status fill_fresh(cmus_trainer *trainer) {
 /* By rank 0. */
 static cmus_status read_checkpoint(const cmus_moments *moments, void *data) {
     const cmus_trainer *trainer = data;
-    return cmus_checkpoint_read(trainer->fold_folder, cmus_net_parameters(trainer->net),
-                                cmus_net_weights(trainer->net), moments);
+    return cmus_checkpoint_read(trainer->fold_folder, cmus_net_parameters(trainer->net), cmus_net_weights(trainer->net),
+                                moments);
 }
 
 static cmus_status fill_from_checkpoint(cmus_trainer *trainer) {
@@ -141,6 +141,7 @@ cmus_status cmus_trainer_fill(cmus_trainer *trainer, bool resumed) {
 }
 
 void cmus_trainer_close(cmus_trainer *trainer) {
+    cmus_watchdog_stop(trainer->watchdog);
     cmus_row_log_close(trainer->train_rows);
     cmus_row_log_close(trainer->step_rows);
     cmus_prefetch_free(trainer->prefetch);
@@ -152,4 +153,5 @@ void cmus_trainer_close(cmus_trainer *trainer) {
     cmus_free(trainer->fold_folder);
     cmus_free(trainer->started);
     cmus_free(trainer->hosts);
+    cmus_free(trainer->machines);
 }

@@ -24,8 +24,8 @@ static void add_results(const cmus_trainer *trainer, const cmus_portion *portion
     }
 }
 
-/* Gradients of the batch, summed over the ranks at the end: *norm is that of the whole network, or NaN. The sums of this
- * rank's cases go into `metrics`, the names of those whose loss is not finite to *bad_names. */
+/* Gradients of the batch, summed over the ranks at the end: *norm is that of the whole network, or NaN. The sums of
+ * this rank's cases go into `metrics`, the names of those whose loss is not finite to *bad_names. */
 static cmus_status run_waves(cmus_trainer *trainer, double scale, cmus_metrics *metrics, char **bad_names,
                              double *norm) {
     cmus_portion portion;
@@ -36,10 +36,8 @@ static cmus_status run_waves(cmus_trainer *trainer, double scale, cmus_metrics *
         if (portion.wave->last)
             cmus_optimizer_begin(trainer->optimizer);
         cmus_trainer_at(trainer, "computing gradients");
-        cmus_wave_pass pass = {.backward = true,
-                               .scale = scale,
-                               .passage = cmus_optimizer_passage(trainer->optimizer),
-                               .final = portion.wave->last};
+        cmus_wave_pass pass = {
+            .backward = true, .scale = scale, .passage = &trainer->passage, .final = portion.wave->last};
         cmus_wave_run(trainer->communicator, trainer->net, &portion, &pass);
         add_results(trainer, &portion, metrics, bad_names);
     } while (!portion.wave->last);
@@ -72,8 +70,9 @@ static cmus_status skip(cmus_trainer *trainer, const int *cases, int count, int 
                                                : "the gradient is not finite, or too large, for the batch of the cases",
                                         names);
         if (trainer->position.skipped > trainer->config->max_bad_steps)
-            status = cmus_fail(CMUS_ERROR_DATA, "%s; %lld updates were skipped before for such a reason "
-                                                "(max_bad_steps: %d); look at these images, or lower lr",
+            status = cmus_fail(CMUS_ERROR_DATA,
+                               "%s; %lld updates were skipped before for such a reason "
+                               "(max_bad_steps: %d); look at these images, or lower lr",
                                what, (long long)trainer->position.skipped - 1, trainer->config->max_bad_steps);
         else
             cmus_warn("%s; the update is skipped", what);
@@ -133,8 +132,8 @@ cmus_status cmus_trainer_update(cmus_trainer *trainer, const int *cases, int cou
             cmus_metrics_merge(sums, &metrics);
         }
         if (status == CMUS_OK)
-            status = write_step(trainer, epoch, metrics.total_loss * scale, norm, cmus_seconds() - began, data_seconds,
-                                bad);
+            status =
+                write_step(trainer, epoch, metrics.total_loss * scale, norm, cmus_seconds() - began, data_seconds, bad);
         status = cmus_agree(trainer->communicator, status);
     }
     cmus_free(bad_names);

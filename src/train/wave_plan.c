@@ -48,6 +48,7 @@ typedef struct planner {
     float *depth;            /* [images][blocks][2]; NULL: nothing is drawn */
     double *cost;            /* [images] */
     double *load;            /* [ranks]: of the waves before */
+    int *owned;              /* [ranks]: cases so far */
     int *rank_of;            /* [images]: of the wave that is tried */
     cmus_image *own;         /* [images]: of one rank */
 } planner;
@@ -64,10 +65,11 @@ static void list_images(planner *p, const cmus_dataset *dataset) {
     for (int c = 0; c < p->count; c++) {
         int bag = p->first[c + 1] - p->first[c] - 2;
         for (int i = 0; i < bag + 2; i++)
-            p->images[p->first[c] + i] =
-                (cmus_wave_image){.position = c,
-                                  .modality = i < bag ? CMUS_TEM : i == bag ? CMUS_OM : CMUS_IM,
-                                  .number = i < bag ? i : 0};
+            p->images[p->first[c] + i] = (cmus_wave_image){.position = c,
+                                                           .modality = i < bag    ? CMUS_TEM
+                                                                       : i == bag ? CMUS_OM
+                                                                                  : CMUS_IM,
+                                                           .number = i < bag ? i : 0};
     }
 }
 
@@ -101,6 +103,7 @@ static planner make_planner(const cmus_net *net, const cmus_dataset *dataset, co
     draw_costs(&p, dataset);
     size_t images = (size_t)p.first[count];
     p.load = cmus_allocate((size_t)ranks, sizeof *p.load);
+    p.owned = cmus_allocate((size_t)ranks, sizeof *p.owned);
     p.rank_of = cmus_allocate(images, sizeof *p.rank_of);
     p.own = cmus_allocate(images, sizeof *p.own);
     return p;
@@ -112,6 +115,7 @@ static void free_planner(planner *p) {
     cmus_free(p->depth);
     cmus_free(p->cost);
     cmus_free(p->load);
+    cmus_free(p->owned);
     cmus_free(p->rank_of);
     cmus_free(p->own);
 }
@@ -162,19 +166,20 @@ static int cases_together(planner *p, int begin, cmus_keep keep) {
 
 /* The rank that encodes most of a case's images, as their maps need not travel; of several the one that owns the fewest
  * cases so far. */
-static int choose_owner(const planner *p, int position, int *images_of, int *owned) {
+static int choose_owner(const planner *p, int position, int *images_of) {
     memset(images_of, 0, (size_t)p->ranks * sizeof *images_of);
     for (int i = p->first[position]; i < p->first[position + 1]; i++)
         images_of[p->rank_of[i]]++;
     int best = 0;
     for (int rank = 1; rank < p->ranks; rank++)
-        if (images_of[rank] > images_of[best] || (images_of[rank] == images_of[best] && owned[rank] < owned[best]))
+        if (images_of[rank] > images_of[best] ||
+            (images_of[rank] == images_of[best] && p->owned[rank] < p->owned[best]))
             best = rank;
-    owned[best]++;
+    p->owned[best]++;
     return best;
 }
 
-static cmus_wave *make_wave(planner *p, int begin, int count, cmus_keep keep, int *owned) {
+static cmus_wave *make_wave(planner *p, int begin, int count, cmus_keep keep) {
     cmus_wave *wave = cmus_allocate(1, sizeof *wave);
     *wave = (cmus_wave){.epoch = p->epoch, .count = count, .last = begin + count == p->count, .keep = keep};
     int end = begin + count, first_image = p->first[begin], images = p->first[end] - first_image;
@@ -188,7 +193,7 @@ static cmus_wave *make_wave(planner *p, int begin, int count, cmus_keep keep, in
     int *images_of = cmus_allocate((size_t)p->ranks, sizeof *images_of);
     for (int c = 0; c < count; c++) {
         wave->indices[c] = p->indices[begin + c];
-        wave->owner[c] = choose_owner(p, begin + c, images_of, owned);
+        wave->owner[c] = choose_owner(p, begin + c, images_of);
         wave->first[c + 1] = p->first[begin + c + 1] - first_image;
     }
     cmus_free(images_of);
@@ -216,17 +221,16 @@ static int next_wave(planner *p, int begin, cmus_keep *keep) {
 int cmus_wave_plan(const cmus_net *net, const cmus_dataset *dataset, const cmus_config *config, int ranks,
                    const int *indices, int count, int epoch, cmus_wave ***waves) {
     planner p = make_planner(net, dataset, config, ranks, indices, count, epoch);
-    int *owned = cmus_allocate((size_t)ranks, sizeof *owned), begin = 0, planned = 0;
+    int begin = 0, planned = 0;
     size_t room = 0;
     *waves = NULL;
     do {
         cmus_keep keep;
         int together = next_wave(&p, begin, &keep);
         *waves = cmus_grow(*waves, &room, (size_t)planned + 1, sizeof **waves);
-        (*waves)[planned++] = make_wave(&p, begin, together, keep, owned);
+        (*waves)[planned++] = make_wave(&p, begin, together, keep);
         begin += together;
     } while (begin < count);
-    cmus_free(owned);
     free_planner(&p);
     return planned;
 }
@@ -234,8 +238,7 @@ int cmus_wave_plan(const cmus_net *net, const cmus_dataset *dataset, const cmus_
 cmus_wave *cmus_wave_whole(const cmus_net *net, const cmus_dataset *dataset, const cmus_config *config,
                            const int *indices, int count, int epoch) {
     planner p = make_planner(net, dataset, config, 1, indices, count, epoch);
-    int owned = 0;
-    cmus_wave *wave = make_wave(&p, 0, count, CMUS_KEEP_NOTHING, &owned);
+    cmus_wave *wave = make_wave(&p, 0, count, CMUS_KEEP_NOTHING);
     free_planner(&p);
     return wave;
 }

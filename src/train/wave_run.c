@@ -5,7 +5,8 @@
 #include "cmus/memory.h"
 #include "cmus/trace.h"
 
-/* One wave under way. Own: in the order of the share's images; owned: the images of the owned cases, case after case. */
+/* One wave under way. Own: in the order of the share's images; owned: the images of the owned cases, case after case.
+ */
 typedef struct running {
     const cmus_communicator *communicator;
     const cmus_wave *wave;
@@ -49,8 +50,8 @@ static void end_wave(running *r) {
     cmus_free(r->owned_used);
 }
 
-/* Moves what belongs to the images, `size` bytes each, from the ranks that encoded them to the owners of their cases, or
- * back; of the used images only, if those are known at both ends. */
+/* Moves what belongs to the images, `size` bytes each, from the ranks that encoded them to the owners of their cases,
+ * or back; of the used images only, if those are known at both ends. */
 static void travel(const running *r, char *own, char *owned, size_t size, bool to_owner, bool only_used) {
     const cmus_wave *wave = r->wave;
     size_t all = (size_t)wave->first[wave->count], send_count = 0, receive_count = 0;
