@@ -27,6 +27,10 @@ const cmus_passage *cmus_optimizer_passage(cmus_optimizer *optimizer);
 /* The reducer, for its statistics. */
 cmus_reducer *cmus_optimizer_reducer(cmus_optimizer *optimizer);
 
+/* Not collective. From now on `tick` is called for every layer of a pass and every part of a checkpoint, with a literal
+ * that says what this rank is at: for the watchdog, as all of them together may take minutes. */
+void cmus_optimizer_watch(cmus_optimizer *optimizer, void (*tick)(void *context, const char *what), void *context);
+
 /* Not collective. Seconds that this rank has waited for gradients, and for weights, so far. */
 void cmus_optimizer_waited(const cmus_optimizer *optimizer, double *gradients, double *weights);
 

@@ -20,18 +20,33 @@ struct cmus_optimizer {
     bool sharded;
     float *moments[CMUS_MOMENTS]; /* of the pieces, one after another */
     cmus_passage passage;
-    double waited_gradients, waited_weights; /* seconds */
+    double waited_gradients, waited_weights;       /* seconds */
+    void (*tick)(void *context, const char *what); /* NULL: nobody watches */
+    void *tick_context;
 };
+
+static void tell(const cmus_optimizer *o, const char *what) {
+    if (o->tick)
+        o->tick(o->tick_context, what);
+}
+
+void cmus_optimizer_watch(cmus_optimizer *o, void (*tick)(void *context, const char *what), void *context) {
+    o->tick = tick;
+    o->tick_context = context;
+}
 
 static void need_weights(void *context, size_t to) {
     cmus_optimizer *o = context;
+    tell(o, "forward pass");
     double began = cmus_seconds();
     cmus_reducer_need(o->reducer, to);
     o->waited_weights += cmus_seconds() - began;
 }
 
 static void gradients_ready(void *context, size_t from) {
-    cmus_reducer_ready(((cmus_optimizer *)context)->reducer, from);
+    cmus_optimizer *o = context;
+    tell(o, "backward pass");
+    cmus_reducer_ready(o->reducer, from);
 }
 
 cmus_optimizer *cmus_optimizer_create(const cmus_communicator *communicator, cmus_net *net, const cmus_config *config) {
@@ -170,6 +185,7 @@ typedef struct request {
 
 static void follow(const cmus_optimizer *o, request wanted, const float *set, float *got) {
     float *own = o->moments[wanted.moment];
+    tell(o, "moments of a checkpoint");
     if (wanted.what == REQUEST_GET)
         cmus_reducer_collect(o->reducer, own, wanted.begin, wanted.count, got);
     else

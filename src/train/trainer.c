@@ -15,28 +15,13 @@ void cmus_trainer_at(const cmus_trainer *trainer, const char *what) {
     cmus_watchdog_at(trainer->watchdog, what, trainer->position.step);
 }
 
-/* Every layer counts as getting on: a wave may take minutes on a slow machine. */
-static void need_weights(void *context, size_t to) {
-    const cmus_trainer *trainer = context;
-    const cmus_passage *passage = cmus_optimizer_passage(trainer->optimizer);
-    cmus_trainer_at(trainer, "forward pass");
-    passage->need(passage->context, to);
-}
-
-static void gradients_ready(void *context, size_t from) {
-    const cmus_trainer *trainer = context;
-    const cmus_passage *passage = cmus_optimizer_passage(trainer->optimizer);
-    cmus_trainer_at(trainer, "backward pass");
-    passage->ready(passage->context, from);
-}
-
 cmus_evaluator cmus_trainer_evaluator(const cmus_trainer *trainer) {
     return (cmus_evaluator){.communicator = trainer->communicator,
                             .net = trainer->net,
                             .dataset = trainer->dataset,
                             .config = trainer->config,
                             .prefetch = trainer->prefetch,
-                            .passage = &trainer->passage};
+                            .passage = cmus_optimizer_passage(trainer->optimizer)};
 }
 
 static void gather_hosts(cmus_trainer *trainer) {
@@ -197,7 +182,6 @@ static cmus_status run(cmus_trainer *trainer) {
 cmus_status cmus_train_fold(const cmus_communicator *communicator, cmus_config *config,
                             const cmus_train_options *options) {
     cmus_trainer trainer = {.communicator = communicator, .config = config, .options = options};
-    trainer.passage = (cmus_passage){.context = &trainer, .need = need_weights, .ready = gradients_ready};
     trainer.fold_folder = cmus_format_string("%s/fold-%d", options->out, options->fold);
     cmus_status status = run(&trainer);
     cmus_trainer_close(&trainer);

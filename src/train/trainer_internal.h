@@ -27,7 +27,6 @@ typedef struct cmus_trainer {
     cmus_net *net;
     cmus_optimizer *optimizer;
     cmus_watchdog *watchdog;
-    cmus_passage passage; /* the optimizer's, under the watchdog's eyes */
     cmus_prefetch *prefetch;
 
     cmus_position position, planned;      /* done; queued for the prefetch */

@@ -134,8 +134,13 @@ static cmus_status fill_from_checkpoint(cmus_trainer *trainer) {
     return CMUS_OK;
 }
 
+static void tick(void *context, const char *what) {
+    cmus_trainer_at(context, what);
+}
+
 cmus_status cmus_trainer_fill(cmus_trainer *trainer, bool resumed) {
     trainer->optimizer = cmus_optimizer_create(trainer->communicator, trainer->net, trainer->config);
+    cmus_optimizer_watch(trainer->optimizer, tick, trainer);
     trainer->prefetch = cmus_prefetch_create(trainer->communicator, trainer->net, trainer->dataset, trainer->config);
     return resumed ? fill_from_checkpoint(trainer) : fill_fresh(trainer);
 }

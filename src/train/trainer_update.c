@@ -36,8 +36,10 @@ static cmus_status run_waves(cmus_trainer *trainer, double scale, cmus_metrics *
         if (portion.wave->last)
             cmus_optimizer_begin(trainer->optimizer);
         cmus_trainer_at(trainer, "computing gradients");
-        cmus_wave_pass pass = {
-            .backward = true, .scale = scale, .passage = &trainer->passage, .final = portion.wave->last};
+        cmus_wave_pass pass = {.backward = true,
+                               .scale = scale,
+                               .passage = cmus_optimizer_passage(trainer->optimizer),
+                               .final = portion.wave->last};
         cmus_wave_run(trainer->communicator, trainer->net, &portion, &pass);
         add_results(trainer, &portion, metrics, bad_names);
     } while (!portion.wave->last);
