@@ -86,6 +86,7 @@ static bool advance_all(cmus_reducer *reducer) {
 void *cmus_reducer_run(void *data) {
     cmus_reducer *reducer = data;
     long sleep = SHORTEST_SLEEP;
+    cmus_trace_thread("communication");
     pthread_mutex_lock(&reducer->lock);
     for (;;) {
         cmus_reducer_account(reducer);
