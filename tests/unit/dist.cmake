@@ -11,6 +11,7 @@ function(cmus_ranks_test name)
   endforeach()
 endfunction()
 
+cmus_ranks_test(test_dist 1 2 4)
 cmus_ranks_test(test_watchdog 1 2 4)
 cmus_ranks_test(test_launch 1 2 4)
 cmus_ranks_test(test_reducer 1 2 3 4)

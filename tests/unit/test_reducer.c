@@ -101,6 +101,23 @@ static void sum_in_parts(cmus_reducer *reducer, const cmus_reducer_options *opti
     cmus_reducer_finish(reducer);
 }
 
+/* All but the first value of a bucket is ready for a while: the bucket must not go. */
+static void nothing_goes_before_it_is_ready(void) {
+    cmus_reducer_options options = {1000, 160 * sizeof(float), CMUS_WIRE_FLOAT32, false};
+    cmus_reducer *reducer = cmus_reducer_create(&world, &options);
+    float *values = cmus_allocate(options.size, sizeof *values);
+    fill(&options, 0, values, 849, options.size);
+    values[848] = 1e9f;
+    cmus_reducer_begin(reducer, values);
+    cmus_reducer_ready(reducer, 849);
+    pause_for(0.05);
+    fill(&options, 0, values, 0, 849);
+    cmus_reducer_finish(reducer);
+    CU_ASSERT_EQUAL(wrong_sums(reducer, &options, 0, values), 0);
+    cmus_reducer_free(reducer);
+    cmus_free(values);
+}
+
 static const cmus_wire wires[] = {CMUS_WIRE_FLOAT32, CMUS_WIRE_BFLOAT16, CMUS_WIRE_INTEGER64};
 
 static void check_sum(const cmus_reducer_options *options) {
@@ -331,6 +348,7 @@ int main(int argc, char **argv) {
         {"pieces make up the buffer", pieces_make_up_the_buffer},
         {"sums are those in the order of ranks", sums_are_those_in_the_order_of_ranks},
         {"special values go through", special_values_go_through},
+        {"nothing goes before it is ready", nothing_goes_before_it_is_ready},
         {"same bits in every run", same_bits_in_every_run},
         {"steps overlap with spreads", steps_overlap_with_spreads},
         {"ranks that dawdle", ranks_that_dawdle},
