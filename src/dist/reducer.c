@@ -157,6 +157,12 @@ void cmus_reducer_begin(cmus_reducer *reducer, void *values) {
     pthread_mutex_unlock(&reducer->lock);
 }
 
+bool cmus_reducer_sum_can_go(const cmus_reducer *reducer) {
+    const reducer_layout *layout = &reducer->layout;
+    return reducer->sum_values && reducer->sum_started < layout->buckets &&
+           reducer->ready_from <= cmus_reducer_bucket(layout, layout->buckets - 1 - reducer->sum_started).begin;
+}
+
 void cmus_reducer_ready(cmus_reducer *reducer, size_t from) {
     if (reducer->ranks == 1)
         return;
@@ -165,7 +171,8 @@ void cmus_reducer_ready(cmus_reducer *reducer, size_t from) {
         cmus_fatal("gradients from %zu on are said to be ready %s", from,
                    reducer->sum_values ? "after others before them" : "while no sum is under way");
     reducer->ready_from = from;
-    pthread_cond_signal(&reducer->work);
+    if (cmus_reducer_sum_can_go(reducer)) /* the thread is not woken for less than a bucket */
+        pthread_cond_signal(&reducer->work);
     pthread_mutex_unlock(&reducer->lock);
 }
 

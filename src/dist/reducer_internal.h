@@ -78,6 +78,9 @@ struct cmus_reducer {
 /* With the lock held: adds the time since the last call to the statistics. Before `active` or `waiting` changes. */
 void cmus_reducer_account(cmus_reducer *reducer);
 
+/* With the lock held: the next bucket of a sum is ready. */
+bool cmus_reducer_sum_can_go(const cmus_reducer *reducer);
+
 /* The communication thread; `data` is the reducer. */
 void *cmus_reducer_run(void *data);
 

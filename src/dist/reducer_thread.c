@@ -28,15 +28,11 @@ static bool take(cmus_reducer *reducer, reducer_transfer *transfer) {
         transfer->bucket = reducer->spread_started++;
         return true;
     }
-    if (!reducer->sum_values || reducer->sum_started == buckets)
-        return false;
-    size_t bucket = buckets - 1 - reducer->sum_started;
-    if (reducer->ready_from > cmus_reducer_bucket(&reducer->layout, bucket).begin)
+    if (!cmus_reducer_sum_can_go(reducer))
         return false;
     transfer->spread = false;
     transfer->values = reducer->sum_values;
-    transfer->bucket = bucket;
-    reducer->sum_started++;
+    transfer->bucket = buckets - 1 - reducer->sum_started++;
     return true;
 }
 
@@ -86,6 +82,7 @@ static bool advance_all(cmus_reducer *reducer) {
 void *cmus_reducer_run(void *data) {
     cmus_reducer *reducer = data;
     long sleep = SHORTEST_SLEEP;
+    cmus_trace_thread("communication");
     pthread_mutex_lock(&reducer->lock);
     for (;;) {
         cmus_reducer_account(reducer);

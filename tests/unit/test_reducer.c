@@ -42,8 +42,9 @@ static float expected_float(const cmus_reducer_options *options, int step, size_
     return narrow && !options->shard ? rounded(sum) : sum;
 }
 
-static void fill(const cmus_reducer_options *options, int step, void *values) {
-    for (size_t i = 0; i < options->size; i++) {
+/* This rank's values [begin, end) of a step. */
+static void fill(const cmus_reducer_options *options, int step, void *values, size_t begin, size_t end) {
+    for (size_t i = begin; i < end; i++) {
         if (options->wire == CMUS_WIRE_INTEGER64)
             ((int64_t *)values)[i] = given_integer(world.rank, step, i);
         else
@@ -80,17 +81,41 @@ static void pause_for(double seconds) {
     nanosleep(&(struct timespec){.tv_nsec = (long)(seconds * 1e9)}, NULL);
 }
 
-/* In `steps` calls of ready; the ranks dawdle between them if `delay`, each in its own way. */
-static void sum_in_steps(cmus_reducer *reducer, const cmus_reducer_options *options, void *values, size_t steps,
-                         double delay) {
+/* The sum of a step, whose values are written just before they are ready, in `parts` parts; the ranks dawdle between
+ * them if `delay`, each in its own way. */
+static void sum_in_parts(cmus_reducer *reducer, const cmus_reducer_options *options, int step, void *values,
+                         size_t parts, double delay) {
     cmus_random random = cmus_random_begin((uint64_t)world.rank, "delay", NULL, 0);
+    size_t ready = options->size;
+    memset(values, 0xff, options->size * sizeof(int64_t));
     cmus_reducer_begin(reducer, values);
-    for (size_t step = 1; step < steps; step++) {
+    for (size_t part = 1; part <= parts; part++) {
+        size_t from = options->size - options->size * part / parts;
         if (delay > 0)
             pause_for(delay * cmus_random_uniform(&random));
-        cmus_reducer_ready(reducer, options->size - options->size * step / steps);
+        fill(options, step, values, from, ready);
+        ready = from;
+        if (part < parts)
+            cmus_reducer_ready(reducer, from);
     }
     cmus_reducer_finish(reducer);
+}
+
+/* All but the first value of a bucket is ready for a while: the bucket must not go. */
+static void nothing_goes_before_it_is_ready(void) {
+    cmus_reducer_options options = {1000, 160 * sizeof(float), CMUS_WIRE_FLOAT32, false};
+    cmus_reducer *reducer = cmus_reducer_create(&world, &options);
+    float *values = cmus_allocate(options.size, sizeof *values);
+    fill(&options, 0, values, 849, options.size);
+    values[848] = 1e9f;
+    cmus_reducer_begin(reducer, values);
+    cmus_reducer_ready(reducer, 849);
+    pause_for(0.05);
+    fill(&options, 0, values, 0, 849);
+    cmus_reducer_finish(reducer);
+    CU_ASSERT_EQUAL(wrong_sums(reducer, &options, 0, values), 0);
+    cmus_reducer_free(reducer);
+    cmus_free(values);
 }
 
 static const cmus_wire wires[] = {CMUS_WIRE_FLOAT32, CMUS_WIRE_BFLOAT16, CMUS_WIRE_INTEGER64};
@@ -98,10 +123,9 @@ static const cmus_wire wires[] = {CMUS_WIRE_FLOAT32, CMUS_WIRE_BFLOAT16, CMUS_WI
 static void check_sum(const cmus_reducer_options *options) {
     cmus_reducer *reducer = cmus_reducer_create(&world, options);
     void *values = new_values(options);
-    static const size_t steps[] = {1, 7, 100};
+    static const size_t parts[] = {1, 7, 100};
     for (int i = 0; i < 3; i++) {
-        fill(options, i, values);
-        sum_in_steps(reducer, options, values, steps[i], 0);
+        sum_in_parts(reducer, options, i, values, parts[i], 0);
         CU_ASSERT_EQUAL(wrong_sums(reducer, options, i, values), 0);
     }
     cmus_reducer_free(reducer);
@@ -117,25 +141,31 @@ static void sums_are_those_in_the_order_of_ranks(void) {
                     check_sum(&(cmus_reducer_options){sizes[s], buckets[b], wires[w], shard});
 }
 
+static float from_bits(uint32_t bits) {
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
 static void special_values_go_through(void) {
-    static const float specials[] = {0.0f, -0.0f, INFINITY, -INFINITY, NAN, 1e-45f, 3.4e38f, 1.00390625f, 1.01171875f};
-    enum { COUNT = sizeof specials / sizeof specials[0] };
+    float values[] = {0.0f,   -0.0f,   INFINITY,    -INFINITY,  from_bits(0x7fffffff), from_bits(0xff800001),
+                      1e-45f, 3.4e38f, 1.00390625f, 1.01171875f};
+    enum { COUNT = sizeof values / sizeof values[0] };
     cmus_reducer_options options = {COUNT, 64, CMUS_WIRE_BFLOAT16, false};
     cmus_reducer *reducer = cmus_reducer_create(&world, &options);
-    float values[COUNT];
-    for (int i = 0; i < COUNT; i++)
-        values[i] = world.rank == 0 ? specials[i] : -0.0f;
+    for (int i = 0; i < COUNT && world.rank > 0; i++)
+        values[i] = -0.0f;
     cmus_reducer_begin(reducer, values);
     cmus_reducer_finish(reducer);
     CU_ASSERT(values[0] == 0 && !signbit(values[0]));
     CU_ASSERT(values[1] == 0 && signbit(values[1]));
     CU_ASSERT(values[2] == INFINITY && values[3] == -INFINITY);
-    CU_ASSERT(isnan(values[4]));
+    CU_ASSERT(isnan(values[4]) && isnan(values[5]));
     if (world.ranks > 1) {
-        CU_ASSERT_EQUAL(values[5], 0);
-        CU_ASSERT_EQUAL(values[6], INFINITY);
-        CU_ASSERT_EQUAL(values[7], 1.0f);      /* a tie, down to even */
-        CU_ASSERT_EQUAL(values[8], 1.015625f); /* a tie, up to even */
+        CU_ASSERT_EQUAL(values[6], 0);
+        CU_ASSERT_EQUAL(values[7], INFINITY);
+        CU_ASSERT_EQUAL(values[8], 1.0f);      /* a tie, down to even */
+        CU_ASSERT_EQUAL(values[9], 1.015625f); /* a tie, up to even */
     }
     cmus_reducer_free(reducer);
 }
@@ -175,13 +205,11 @@ static void same_bits_in_every_run(void) {
     cmus_reducer_options options = {LARGE, 30000, CMUS_WIRE_FLOAT32, false};
     float *first = new_values(&options), *second = new_values(&options);
     cmus_reducer *reducer = cmus_reducer_create(&world, &options);
-    fill(&options, 5, first);
-    sum_in_steps(reducer, &options, first, 20, 1e-3);
+    sum_in_parts(reducer, &options, 5, first, 20, 1e-3);
     cmus_reducer_free(reducer);
     options.bucket_bytes = 7000; /* nor do the buckets matter */
     reducer = cmus_reducer_create(&world, &options);
-    fill(&options, 5, second);
-    sum_in_steps(reducer, &options, second, 1, 0);
+    sum_in_parts(reducer, &options, 5, second, 1, 0);
     cmus_reducer_free(reducer);
     CU_ASSERT_EQUAL(memcmp(first, second, LARGE * sizeof(float)), 0);
     cmus_free(first);
@@ -200,13 +228,12 @@ static void training_steps(const cmus_reducer_options *options, int steps, doubl
     size_t count, wrong = 0, size = options->size;
     const cmus_piece *pieces = cmus_reducer_pieces(reducer, &count);
     for (int step = 0; step < steps; step++) {
-        fill(options, step, gradients);
         for (size_t to = size / 5, seen = 0; step > 0 && to <= size; to += size / 5 + 1) {
             cmus_reducer_need(reducer, to);
             for (; seen < to; seen++)
                 wrong += weights[seen] != weight(step - 1, seen);
         }
-        sum_in_steps(reducer, options, gradients, (size_t)(1 + step % 9), delay);
+        sum_in_parts(reducer, options, step, gradients, (size_t)(1 + step % 9), delay);
         wrong += wrong_sums(reducer, options, step, gradients);
         for (size_t piece = 0; piece < count; piece++)
             for (size_t i = pieces[piece].begin; i < pieces[piece].begin + pieces[piece].count; i++)
@@ -278,8 +305,7 @@ static void bytes_are_counted(void) {
             double total = cmus_reducer_bytes(reducer), per_way = 20000.0 * (world.ranks - 1);
             cmus_sum_doubles(&world, &total, 1);
             CU_ASSERT_EQUAL(total, per_way * wire + per_way * (shard ? 4 : wire));
-            fill(&options, 0, values);
-            sum_in_steps(reducer, &options, values, 3, 0);
+            sum_in_parts(reducer, &options, 0, values, 3, 0);
             cmus_reducer_spread(reducer, values);
             cmus_reducer_need(reducer, options.size);
             CU_ASSERT_EQUAL(cmus_reducer_state(reducer).sent_bytes, cmus_reducer_bytes(reducer));
@@ -322,6 +348,7 @@ int main(int argc, char **argv) {
         {"pieces make up the buffer", pieces_make_up_the_buffer},
         {"sums are those in the order of ranks", sums_are_those_in_the_order_of_ranks},
         {"special values go through", special_values_go_through},
+        {"nothing goes before it is ready", nothing_goes_before_it_is_ready},
         {"same bits in every run", same_bits_in_every_run},
         {"steps overlap with spreads", steps_overlap_with_spreads},
         {"ranks that dawdle", ranks_that_dawdle},
