@@ -142,8 +142,7 @@ static cmus_status check_machine(const cmus_trainer *trainer) {
     return status == CMUS_OK ? CMUS_OK : cmus_fail_in(status, "%s", trainer->options->config);
 }
 
-/* What must be the same on every rank. The data set's hash is in that of its index, and splits and classes in others.
- */
+/* Collective. What must be the same on every rank. */
 static cmus_status check_same(const cmus_trainer *trainer) {
     const cmus_run_identity *identity = &trainer->identity;
     char *text = cmus_config_text(trainer->config);
@@ -152,7 +151,15 @@ static cmus_status check_same(const cmus_trainer *trainer) {
     cmus_free(text);
     CMUS_TRY(cmus_launch_same(trainer->communicator, "the configuration's hash", config_hash));
     CMUS_TRY(cmus_launch_same(trainer->communicator, "the data set's hash", identity->dataset_hash));
-    return cmus_launch_same(trainer->communicator, "the hash of splits.csv", identity->splits_hash);
+    CMUS_TRY(cmus_launch_same(trainer->communicator, "the hash of splits.csv", identity->splits_hash));
+    if (trainer->config->allreduce_order != CMUS_ORDER_FIXED)
+        return CMUS_OK;
+    text = cmus_format_string("%s, %s kernels, products in %s, %d threads", cmus_blas_description(),
+                              cmus_kernels_description(), cmus_products_description(), omp_get_max_threads());
+    cmus_status status = cmus_launch_same(
+        trainer->communicator, "what allreduce_order: fixed needs to be alike (BLAS, kernels, threads)", text);
+    cmus_free(text);
+    return status;
 }
 
 static cmus_status run(cmus_trainer *trainer) {

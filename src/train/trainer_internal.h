@@ -61,6 +61,9 @@ cmus_status cmus_trainer_epoch(cmus_trainer *trainer, int epoch);
  * weights differ. */
 cmus_status cmus_trainer_update(cmus_trainer *trainer, const int *cases, int count, int epoch, cmus_metrics *sums);
 
+/* Collective. MISMATCH if the ranks' weights are not the same; `what` names them. */
+cmus_status cmus_trainer_compare_weights(cmus_trainer *trainer, const char *what);
+
 /* Not collective. Tells the watchdog what this rank begins to do; a literal. */
 void cmus_trainer_at(const cmus_trainer *trainer, const char *what);
 cmus_evaluator cmus_trainer_evaluator(const cmus_trainer *trainer);

@@ -97,24 +97,27 @@ cmus_status cmus_trainer_open(cmus_trainer *trainer) {
     return CMUS_OK;
 }
 
+/* Rank 0 fills the weights for all: libraries of mathematics may differ between hosts in a last digit. */
 static cmus_status fill_fresh(cmus_trainer *trainer) {
     const cmus_parameters *parameters = cmus_net_parameters(trainer->net);
+    const char *init = trainer->options->init;
     float *weights = cmus_net_weights(trainer->net);
-    cmus_parameters_initialize(parameters, trainer->config->seed, weights);
-    if (!trainer->options->init)
-        return CMUS_OK;
     size_t left_out = 0;
     cmus_status status = CMUS_OK;
-    if (trainer->communicator->rank == 0)
-        status = cmus_weights_initialize(trainer->options->init, parameters, weights, &left_out);
+    if (trainer->communicator->rank == 0) {
+        cmus_parameters_initialize(parameters, trainer->config->seed, weights);
+        if (init)
+            status = cmus_weights_initialize(init, parameters, weights, &left_out);
+    }
     CMUS_TRY(cmus_agree(trainer->communicator, status));
     cmus_broadcast(trainer->communicator, weights, parameters->size * sizeof(float), 0);
-    cmus_info("weights from %s: %zu tensors", trainer->options->init, parameters->count - left_out);
+    if (init)
+        cmus_info("weights from %s: %zu tensors", init, parameters->count - left_out);
     if (left_out)
         cmus_warn(
             "%zu tensors of the heads in %s are of another number of classes and were left out: these heads begin "
             "at random",
-            left_out, trainer->options->init);
+            left_out, init);
     return CMUS_OK;
 }
 
@@ -142,7 +145,8 @@ cmus_status cmus_trainer_fill(cmus_trainer *trainer, bool resumed) {
     trainer->optimizer = cmus_optimizer_create(trainer->communicator, trainer->net, trainer->config);
     cmus_optimizer_watch(trainer->optimizer, tick, trainer);
     trainer->prefetch = cmus_prefetch_create(trainer->communicator, trainer->net, trainer->dataset, trainer->config);
-    return resumed ? fill_from_checkpoint(trainer) : fill_fresh(trainer);
+    CMUS_TRY(resumed ? fill_from_checkpoint(trainer) : fill_fresh(trainer));
+    return cmus_trainer_compare_weights(trainer, "the weights at the start");
 }
 
 void cmus_trainer_close(cmus_trainer *trainer) {

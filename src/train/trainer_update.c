@@ -32,6 +32,7 @@ static cmus_status run_waves(cmus_trainer *trainer, double scale, cmus_metrics *
     do {
         cmus_trainer_at(trainer, "reading images");
         cmus_status status = cmus_prefetch_next(trainer->prefetch, &portion);
+        cmus_trainer_at(trainer, "waiting for the other ranks");
         CMUS_TRY(cmus_agree(trainer->communicator, status));
         if (portion.wave->last)
             cmus_optimizer_begin(trainer->optimizer);
@@ -97,19 +98,26 @@ static cmus_status write_step(cmus_trainer *trainer, int epoch, double loss, dou
     return status;
 }
 
-/* Collective. Compares the weights of all ranks, when it is time to. */
-static cmus_status watch_weights(cmus_trainer *trainer) {
-    int every = trainer->config->watch_every;
-    if (trainer->communicator->ranks == 1 || every == 0 || trainer->position.step % every != 0)
+cmus_status cmus_trainer_compare_weights(cmus_trainer *trainer, const char *what) {
+    if (trainer->communicator->ranks == 1)
         return CMUS_OK;
     cmus_trainer_at(trainer, "comparing weights");
     cmus_optimizer_settle(trainer->optimizer);
-    char text[32], what[64];
-    snprintf(text, sizeof text, "%016llx",
-             (unsigned long long)cmus_hash_bytes(cmus_net_weights(trainer->net),
-                                                 cmus_net_parameters(trainer->net)->size * sizeof(float)));
-    snprintf(what, sizeof what, "weights after update %lld", (long long)trainer->position.step);
+    size_t bytes = cmus_net_parameters(trainer->net)->size * sizeof(float);
+    char text[32];
+    snprintf(text, sizeof text, "hash %016llx",
+             (unsigned long long)cmus_hash_bytes(cmus_net_weights(trainer->net), bytes));
     return cmus_launch_same(trainer->communicator, what, text);
+}
+
+/* Collective. When it is time to. */
+static cmus_status watch_weights(cmus_trainer *trainer) {
+    int every = trainer->config->watch_every;
+    if (every == 0 || trainer->position.step % every != 0)
+        return CMUS_OK;
+    char what[64];
+    snprintf(what, sizeof what, "the weights after update %lld", (long long)trainer->position.step);
+    return cmus_trainer_compare_weights(trainer, what);
 }
 
 cmus_status cmus_trainer_update(cmus_trainer *trainer, const int *cases, int count, int epoch, cmus_metrics *sums) {
