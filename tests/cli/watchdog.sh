@@ -130,6 +130,21 @@ hanging() { # what should end the process does not return: it is killed
     matches 'fatal on rank 0 of 1 .*: failed on purpose, with an end that hangs'
 }
 
+without_mpirun() { # mpirun itself is stopped, so MPI_Abort can't end anything
+    start without_mpirun 2 stuck 0 2
+    local mpirun
+    mpirun=$(pgrep -P "$job") # under timeout
+    kill -STOP "$mpirun"
+    for _ in $(seq 20); do
+        [ -n "$(running)" ] || break
+        sleep 0.5
+    done
+    [ -z "$(running)" ] || fail "still there after $((SECONDS - began)) s: $(running)"
+    kill -CONT "$mpirun"
+    began=$SECONDS
+    ended 1
+}
+
 together() { # CASE...: side by side, as they mostly wait
     local one jobs=()
     for one in "$@"; do
@@ -145,8 +160,7 @@ together() { # CASE...: side by side, as they mostly wait
     done
 }
 
-together hanging stuck paused
-together paused_first resumed
-together suspended stuck_alone
+together without_mpirun hanging stuck paused
+together paused_first resumed suspended stuck_alone
 failing
 finish
