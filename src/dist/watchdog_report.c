@@ -18,7 +18,7 @@ static standing standing_of(const cmus_rank_watch *rank, int64_t highest, double
     return rank->state.step < highest ? BEHIND : REACHED;
 }
 
-/* Ranks that are told of together. Where they are is of interest for those that others wait for. */
+/* Ranks that are told of together. Where they are is of interest for those that others may wait for. */
 static bool alike(const cmus_rank_watch *a, const cmus_rank_watch *b, const char *host_a, const char *host_b,
                   standing both) {
     return a->state.step == b->state.step && strcmp(a->state.what, b->state.what) == 0 &&
@@ -29,9 +29,11 @@ static bool alike(const cmus_rank_watch *a, const cmus_rank_watch *b, const char
 static void describe_group(cmus_line *line, const cmus_rank_watch *watch, const char *host, const int *group, int first,
                            int ranks, standing how) {
     double stuck = 0, silent = 0;
+    int members = 0;
     for (int rank = first; rank < ranks; rank++) {
         if (group[rank] != first)
             continue;
+        members++;
         stuck = cmus_rank_stuck(&watch[rank]) > stuck ? cmus_rank_stuck(&watch[rank]) : stuck;
         silent = watch[rank].silent > silent ? watch[rank].silent : silent;
     }
@@ -39,7 +41,7 @@ static void describe_group(cmus_line *line, const cmus_rank_watch *watch, const 
     if (how == SILENT)
         cmus_line_add(line, "nothing has been heard for %.0f s of ", silent);
     cmus_line_add_ranks(line, group, first, ranks);
-    if (how != REACHED)
+    if (how != REACHED || members == 1)
         cmus_line_add(line, " on %s", host);
     if (how == BEHIND)
         cmus_line_add(line, " still at step %lld", (long long)state->step);
