@@ -23,6 +23,9 @@ typedef struct cmus_case_info {
     int tem_count; /* all TEM images of the case, without max_tem */
 } cmus_case_info;
 
+/* The images of a case: one OM, one IM, a bag of TEM. The numbers are those of cmus_modality (cmusnet.h). */
+typedef enum cmus_image_kind { CMUS_IMAGE_TEM, CMUS_IMAGE_OM, CMUS_IMAGE_IM } cmus_image_kind;
+
 /* Opens FOLDER/dataset.json and its shards and reads all but the images. Checks sizes, counts, labels, versions;
  * verifies dataset.json against FOLDER/MANIFEST.sha256 if there is one. Checksums of images are checked as they are
  * read. NOT_FOUND, FORMAT, CHECKSUM, LIMIT. */
@@ -40,9 +43,13 @@ int cmus_dataset_find(const cmus_dataset *dataset, const char *case_id);
 /* SHA-256 of dataset.json, which holds those of all shards: names the data set in run.json. */
 const char *cmus_dataset_hash(const cmus_dataset *dataset);
 
+/* Reads one image of a case as RGB bytes [S][S][3]; gray is repeated. `image`: 0 for OM and IM, below tem_count for TEM
+ * (fatal otherwise). Only this image is read from the file. The buffer is the caller's. FORMAT or CHECKSUM (a
+ * Fletcher-32 that does not hold) names shard and case. */
+cmus_status cmus_dataset_read_image(cmus_dataset *dataset, int index, cmus_image_kind kind, int image, uint8_t *rgb);
+
 /* Reads the images of a case as RGB bytes [S][S][3]; gray is repeated. om, im: one image; tem: the first
- * min(tem_count, max_tem) images (max_tem 0: all). The buffers are the caller's. FORMAT or CHECKSUM (a Fletcher-32 that
- * does not hold) names shard and case. */
+ * min(tem_count, max_tem) images (max_tem 0: all). The buffers are the caller's. Fails as cmus_dataset_read_image(). */
 cmus_status cmus_dataset_read(cmus_dataset *dataset, int index, int max_tem, uint8_t *om, uint8_t *im, uint8_t *tem);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "cmus/dataset_index.h"
 #include "cmus/hdf5_error.h"
+#include "cmus/log.h"
 #include "cmus/memory.h"
 #include "shard.h"
 
@@ -154,33 +155,55 @@ int cmus_dataset_find(const cmus_dataset *dataset, const char *case_id) {
 }
 
 /* Gray bytes at the end of the buffer become RGB bytes in all of it. */
-static void spread_gray(uint8_t *images, size_t pixels) {
-    const uint8_t *gray = images + 2 * pixels;
+static void spread_gray(uint8_t *image, size_t pixels) {
+    const uint8_t *gray = image + 2 * pixels;
     for (size_t i = 0; i < pixels; i++)
-        images[3 * i] = images[3 * i + 1] = images[3 * i + 2] = gray[i];
+        image[3 * i] = image[3 * i + 1] = image[3 * i + 2] = gray[i];
 }
 
-static cmus_status read_case(cmus_shard *shard, int index, int max_tem, uint8_t *om, uint8_t *im, uint8_t *tem) {
-    int64_t first = shard->tem_offset[index], count = shard->tem_offset[index + 1] - first;
-    if (max_tem > 0 && count > max_tem)
-        count = max_tem;
-    size_t pixels = (size_t)count * (size_t)shard->image_size * (size_t)shard->image_size;
-    CMUS_TRY(cmus_shard_images(shard, "om", index, 1, om));
-    CMUS_TRY(cmus_shard_images(shard, "im", index, 1, im));
-    CMUS_TRY(cmus_shard_images(shard, "tem", first, count, shard->tem_channels == 1 ? tem + 2 * pixels : tem));
-    if (shard->tem_channels == 1)
-        spread_gray(tem, pixels);
+/* One image of a case of the shard. */
+static cmus_status read_image(cmus_shard *shard, int index, cmus_image_kind kind, int image, uint8_t *rgb) {
+    if (kind != CMUS_IMAGE_TEM)
+        return cmus_shard_image(shard, kind, index, rgb);
+    int64_t number = shard->tem_offset[index] + image;
+    if (shard->tem_channels == 3)
+        return cmus_shard_image(shard, kind, number, rgb);
+    size_t pixels = (size_t)shard->image_size * (size_t)shard->image_size;
+    CMUS_TRY(cmus_shard_image(shard, kind, number, rgb + 2 * pixels));
+    spread_gray(rgb, pixels);
     return CMUS_OK;
+}
+
+/* Closes what is not kept open, and names the case in the message. */
+static cmus_status end_reading(const cmus_dataset *dataset, int index, cmus_status status) {
+    cmus_shard_rest(&dataset->shards[dataset->places[index].shard]);
+    if (status != CMUS_OK)
+        return cmus_fail(status, "%s (case %s); check the data set by cmus-pack --verify", cmus_last_error(),
+                         case_id_at(dataset, index));
+    return CMUS_OK;
+}
+
+cmus_status cmus_dataset_read_image(cmus_dataset *dataset, int index, cmus_image_kind kind, int image, uint8_t *rgb) {
+    case_place place = dataset->places[index];
+    int count = kind == CMUS_IMAGE_TEM ? cmus_dataset_case(dataset, index).tem_count : 1;
+    if (image < 0 || image >= count)
+        cmus_fatal("image %d of %d of the case %s is asked for", image, count, case_id_at(dataset, index));
+    cmus_hdf5_quiet(); /* a setting of each thread, where HDF5 is built for several */
+    return end_reading(dataset, index, read_image(&dataset->shards[place.shard], place.index, kind, image, rgb));
 }
 
 cmus_status cmus_dataset_read(cmus_dataset *dataset, int index, int max_tem, uint8_t *om, uint8_t *im, uint8_t *tem) {
     case_place place = dataset->places[index];
     cmus_shard *shard = &dataset->shards[place.shard];
-    cmus_hdf5_quiet(); /* a setting of each thread, where HDF5 is built for several */
-    cmus_status status = read_case(shard, place.index, max_tem, om, im, tem);
-    cmus_shard_rest(shard);
-    if (status != CMUS_OK)
-        return cmus_fail(status, "%s (case %s); check the data set by cmus-pack --verify", cmus_last_error(),
-                         case_id_at(dataset, index));
-    return CMUS_OK;
+    size_t bytes = 3 * (size_t)shard->image_size * (size_t)shard->image_size;
+    int count = cmus_dataset_case(dataset, index).tem_count;
+    if (max_tem > 0 && count > max_tem)
+        count = max_tem;
+    cmus_hdf5_quiet();
+    cmus_status status = read_image(shard, place.index, CMUS_IMAGE_OM, 0, om);
+    if (status == CMUS_OK)
+        status = read_image(shard, place.index, CMUS_IMAGE_IM, 0, im);
+    for (int image = 0; image < count && status == CMUS_OK; image++)
+        status = read_image(shard, place.index, CMUS_IMAGE_TEM, image, tem + (size_t)image * bytes);
+    return end_reading(dataset, index, status);
 }

@@ -5,7 +5,8 @@
 #include "cmus/hdf5_error.h"
 #include "cmus/memory.h"
 
-static const char *const image_arrays[CMUS_SHARD_ARRAYS] = {"om", "im", "tem"};
+static const char *const image_arrays[CMUS_SHARD_ARRAYS] = {
+    [CMUS_IMAGE_TEM] = "tem", [CMUS_IMAGE_OM] = "om", [CMUS_IMAGE_IM] = "im"};
 
 static void forget_ids(cmus_shard *shard) {
     shard->file = H5I_INVALID_HID;
@@ -284,32 +285,28 @@ cmus_status cmus_shard_load(const char *folder, const cmus_dataset_index *index,
 }
 
 /* Opens an array of images for as long as the file is open. Without a cache of chunks: no image is read twice soon. */
-static cmus_status open_images(cmus_shard *shard, const char *name, hid_t *dataset) {
-    int array = 0;
-    while (strcmp(image_arrays[array], name) != 0)
-        array++;
-    if (shard->images[array] < 0) {
+static cmus_status open_images(cmus_shard *shard, cmus_image_kind kind, hid_t *dataset) {
+    if (shard->images[kind] < 0) {
         hid_t access = H5Pcreate(H5P_DATASET_ACCESS);
         H5Pset_chunk_cache(access, 0, 0, 0);
-        shard->images[array] = H5Dopen2(shard->file, name, access);
+        shard->images[kind] = H5Dopen2(shard->file, image_arrays[kind], access);
         H5Pclose(access);
     }
-    *dataset = shard->images[array];
-    return *dataset < 0 ? read_failed(shard, name) : CMUS_OK;
+    *dataset = shard->images[kind];
+    return *dataset < 0 ? read_failed(shard, image_arrays[kind]) : CMUS_OK;
 }
 
-cmus_status cmus_shard_images(cmus_shard *shard, const char *name, int64_t first, int64_t count, uint8_t *images) {
+cmus_status cmus_shard_image(cmus_shard *shard, cmus_image_kind kind, int64_t number, uint8_t *image) {
     CMUS_TRY(open_file(shard));
     hid_t dataset;
-    CMUS_TRY(open_images(shard, name, &dataset));
-    hsize_t side = (hsize_t)shard->image_size, channels = 3;
-    if (strcmp(name, "tem") == 0)
-        channels = (hsize_t)shard->tem_channels;
-    hsize_t start[4] = {(hsize_t)first, 0, 0, 0}, size[4] = {(hsize_t)count, side, side, channels};
+    CMUS_TRY(open_images(shard, kind, &dataset));
+    hsize_t side = (hsize_t)shard->image_size;
+    hsize_t channels = kind == CMUS_IMAGE_TEM ? (hsize_t)shard->tem_channels : 3;
+    hsize_t start[4] = {(hsize_t)number, 0, 0, 0}, size[4] = {1, side, side, channels};
     hid_t part = H5Dget_space(dataset), memory = H5Screate_simple(4, size, NULL);
     bool done = part >= 0 && memory >= 0 && H5Sselect_hyperslab(part, H5S_SELECT_SET, start, NULL, size, NULL) >= 0 &&
-                H5Dread(dataset, H5T_NATIVE_UINT8, memory, part, H5P_DEFAULT, images) >= 0;
-    cmus_status status = done ? CMUS_OK : read_failed(shard, name);
+                H5Dread(dataset, H5T_NATIVE_UINT8, memory, part, H5P_DEFAULT, image) >= 0;
+    cmus_status status = done ? CMUS_OK : read_failed(shard, image_arrays[kind]);
     if (memory >= 0)
         H5Sclose(memory);
     if (part >= 0)

@@ -6,9 +6,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "cmus/dataset.h"
 #include "cmus/dataset_index.h"
 
-enum { CMUS_SHARD_ARRAYS = 3 /* of images: om, im, tem */ };
+enum { CMUS_SHARD_ARRAYS = 3 /* of images, by their cmus_image_kind */ };
 
 typedef struct cmus_shard {
     char *path;
@@ -29,8 +30,9 @@ void cmus_shard_free(cmus_shard *shard);
 const char *cmus_shard_case_id(const cmus_shard *shard, int index);
 const char *cmus_shard_patient_id(const cmus_shard *shard, int index);
 
-/* Reads images [count][S][S][C] from number `first` of the named dataset ("om", "im", "tem"). */
-cmus_status cmus_shard_images(cmus_shard *shard, const char *name, int64_t first, int64_t count, uint8_t *images);
+/* Reads image number `number` of the shard's images of that kind: [S][S][C], C = tem_channels of TEM images, else 3.
+ * Only its chunk is read. */
+cmus_status cmus_shard_image(cmus_shard *shard, cmus_image_kind kind, int64_t number, uint8_t *image);
 
 /* Closes the file if it is not kept open. */
 void cmus_shard_rest(cmus_shard *shard);

@@ -120,6 +120,28 @@ static void reads_what_was_written(void) {
     CU_ASSERT_EQUAL(differ, 0);
 }
 
+/* In any order of images, each is what the reading of whole cases gives. */
+static void images_one_by_one_are_the_case(void) {
+    write_dataset();
+    cmus_dataset *dataset;
+    CU_ASSERT_EQUAL_FATAL(cmus_dataset_open(folder, &dataset), CMUS_OK);
+    for (int i = CASES - 1; i >= 0; i--) {
+        uint8_t om[3 * PIXELS], im[3 * PIXELS], tem[9 * PIXELS], one[3 * PIXELS + 1];
+        one[3 * PIXELS] = 77;
+        CU_ASSERT_EQUAL(cmus_dataset_read(dataset, i, 0, om, im, tem), CMUS_OK);
+        for (int k = cmus_dataset_case(dataset, i).tem_count - 1; k >= 0; k--) {
+            CU_ASSERT_EQUAL(cmus_dataset_read_image(dataset, i, CMUS_IMAGE_TEM, k, one), CMUS_OK);
+            CU_ASSERT_EQUAL(memcmp(one, tem + (size_t)k * 3 * PIXELS, 3 * PIXELS), 0);
+        }
+        CU_ASSERT_EQUAL(cmus_dataset_read_image(dataset, i, CMUS_IMAGE_IM, 0, one), CMUS_OK);
+        CU_ASSERT_EQUAL(memcmp(one, im, sizeof im), 0);
+        CU_ASSERT_EQUAL(cmus_dataset_read_image(dataset, i, CMUS_IMAGE_OM, 0, one), CMUS_OK);
+        CU_ASSERT_EQUAL(memcmp(one, om, sizeof om), 0);
+        CU_ASSERT_EQUAL(one[3 * PIXELS], 77);
+    }
+    cmus_dataset_close(dataset);
+}
+
 /* A flipped byte is found, or lies where nobody reads; it never changes what is read and never crashes. */
 static void flipped_bytes_are_found(void) {
     enum { STEP = 5 };
@@ -255,6 +277,7 @@ static void splits_are_proved(void) {
 int main(void) {
     static const unit_test tests[] = {
         {"reads what was written", reads_what_was_written},
+        {"images one by one are the case", images_one_by_one_are_the_case},
         {"flipped bytes are found", flipped_bytes_are_found},
         {"cut files are found", cut_files_are_found},
         {"wrong descriptions are refused", wrong_descriptions_are_refused},
