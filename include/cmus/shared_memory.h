@@ -17,11 +17,13 @@ cmus_host_ranks cmus_host_ranks_of(const cmus_communicator *communicator);
 
 typedef struct cmus_shared_memory cmus_shared_memory;
 
-/* Collective. `size` bytes on every host, the same on all its ranks, zeroed. LIMIT, with numbers, if the host's shared
- * memory (/dev/shm) has no room: the same status on every rank. Free it with cmus_shared_memory_free(), collective,
- * NULL allowed. */
+/* Collective. `size` bytes on every host, the same on all its ranks, zeroed. LIMIT, with numbers, if a host's free
+ * memory, or the folder where Open MPI keeps shared memory (/dev/shm, or its parameter osc_sm_backing_directory), has
+ * less: the same status on every rank. The room is taken at once, so that nothing fails later. Free it with
+ * cmus_shared_memory_free(), collective, NULL allowed. */
 cmus_status cmus_shared_memory_create(const cmus_communicator *communicator, size_t size, cmus_shared_memory **result);
 void cmus_shared_memory_free(cmus_shared_memory *memory);
+/* Not collective. The memory's first byte, in this rank's address space. */
 void *cmus_shared_memory_bytes(cmus_shared_memory *memory);
 /* Collective. What the ranks of a host wrote before is seen by all of them afterwards. */
 void cmus_shared_memory_settle(cmus_shared_memory *memory);

@@ -13,3 +13,13 @@ foreach(ranks 1 2 4)
   set_tests_properties(unit/test_dist_${ranks}_ranks PROPERTIES PROCESSORS 2
     ENVIRONMENT "OMPI_ALLOW_RUN_AS_ROOT=1;OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1")
 endforeach()
+
+add_executable(test_shared_memory test_shared_memory.c)
+target_link_libraries(test_shared_memory PRIVATE cmus_dist PkgConfig::CUNIT)
+foreach(ranks 1 2 4)
+  add_test(NAME unit/test_shared_memory_${ranks}_ranks
+    COMMAND ${MPIEXEC_EXECUTABLE} ${MPIEXEC_NUMPROC_FLAG} ${ranks} --oversubscribe --bind-to none
+      $<TARGET_FILE:test_shared_memory>)
+  set_tests_properties(unit/test_shared_memory_${ranks}_ranks PROPERTIES PROCESSORS 2
+    ENVIRONMENT "OMPI_ALLOW_RUN_AS_ROOT=1;OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1")
+endforeach()
