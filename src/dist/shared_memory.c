@@ -23,7 +23,7 @@
 #define MADV_POPULATE_WRITE 23 /* Linux 5.14; older headers do not know it */
 #endif
 
-enum { PATH_TEXT = 1024 };
+enum { PATH_TEXT = 4096 };
 
 struct cmus_shared_memory {
     MPI_Comm host;
@@ -60,7 +60,7 @@ static bool read_parameter(const char *name, char text[PATH_TEXT]) {
         return false;
     if (MPI_T_cvar_get_index(name, &index) == MPI_SUCCESS &&
         MPI_T_cvar_handle_alloc(index, NULL, &handle, &count) == MPI_SUCCESS) {
-        if (count >= PATH_TEXT || MPI_T_cvar_read(handle, text) != MPI_SUCCESS)
+        if (count > PATH_TEXT || MPI_T_cvar_read(handle, text) != MPI_SUCCESS)
             text[0] = 0;
         MPI_T_cvar_handle_free(&handle);
     }
