@@ -1,4 +1,5 @@
-/* Memory that all ranks of a host share: one copy of what each of them would hold otherwise. MPI-3 shared windows. */
+/* The ranks of a host among themselves, and memory that they share: one copy of what each of them would hold otherwise.
+ * MPI-3 shared windows. */
 #ifndef CMUS_SHARED_MEMORY_H
 #define CMUS_SHARED_MEMORY_H
 
@@ -14,6 +15,9 @@ typedef struct cmus_host_ranks {
 
 /* Collective. */
 cmus_host_ranks cmus_host_ranks_of(const cmus_communicator *communicator);
+
+/* Collective. In place: from each host's first rank to all ranks of that host. */
+void cmus_host_broadcast(const cmus_communicator *communicator, void *data, size_t size);
 
 typedef struct cmus_shared_memory cmus_shared_memory;
 

@@ -11,7 +11,7 @@ static struct {
     char program[64];
     int rank, ranks;
     bool quiet, line_open;
-    void (*end)(int);
+    void (*end)(int), (*clean)(void);
 } state = {.program = "cmus", .ranks = 1};
 
 double cmus_seconds(void) {
@@ -32,6 +32,10 @@ void cmus_log_quiet(int quiet) {
 
 void cmus_set_fatal_exit(void (*end)(int code)) {
     state.end = end;
+}
+
+void cmus_set_fatal_cleanup(void (*clean)(void)) {
+    state.clean = clean;
 }
 
 static void print_line(const char *kind, bool with_rank, const char *format, va_list arguments) {
@@ -79,6 +83,8 @@ void cmus_fatal_at(const char *file, int line, const char *format, ...) {
     fprintf(stderr, "%s: fatal on rank %d of %d (%s, %s:%d): %s\n", state.program, state.rank, state.ranks, host, file,
             line, message);
     fflush(NULL);
+    if (state.clean)
+        state.clean();
     if (state.end)
         state.end(1);
     exit(1);

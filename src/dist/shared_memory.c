@@ -7,6 +7,7 @@
 #include "cmus/shared_memory.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <mpi.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -49,6 +50,15 @@ cmus_host_ranks cmus_host_ranks_of(const cmus_communicator *communicator) {
     cmus_host_ranks ranks = split_hosts(communicator, &host);
     MPI_Comm_free(&host);
     return ranks;
+}
+
+void cmus_host_broadcast(const cmus_communicator *communicator, void *data, size_t size) {
+    MPI_Comm host;
+    split_hosts(communicator, &host);
+    if (size > INT_MAX)
+        cmus_fatal("a broadcast of %zu bytes is larger than MPI counts", size);
+    cmus_mpi_check(MPI_Bcast(data, (int)size, MPI_BYTE, 0, host), "MPI_Bcast");
+    MPI_Comm_free(&host);
 }
 
 /* Open MPI's parameter, read by MPI's interface for tools; false with another MPI. */

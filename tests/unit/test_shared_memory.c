@@ -11,6 +11,9 @@ static void ranks_of_the_host_are_counted(void) {
     cmus_host_ranks ranks = cmus_host_ranks_of(&world);
     CU_ASSERT_EQUAL(ranks.rank, world.rank);
     CU_ASSERT_EQUAL(ranks.ranks, world.ranks);
+    int from = world.rank + 7;
+    cmus_host_broadcast(&world, &from, sizeof from);
+    CU_ASSERT_EQUAL(from, 7);
 }
 
 /* Each rank writes every `ranks`-th number, then reads all: twice, so that old numbers would be noticed. */
