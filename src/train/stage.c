@@ -95,10 +95,11 @@ static cmus_status copy_shards(copying *work) {
     cmus_progress_begin(&work->progress, "staged", "MiB", (int64_t)(work->bytes >> 20));
     for (int i = 0; i < work->count && status == CMUS_OK; i++)
         status = copy_shard(work, cmus_dataset_shard(work->dataset, work->shards[i]));
-    if (status == CMUS_OK)
-        cmus_progress_end(&work->progress, (int64_t)(work->bytes >> 20));
-    else
+    if (status != CMUS_OK)
         cmus_stage_folder_remove();
+    else
+        cmus_info("staged %d shard%s, %.1f MiB, in %s on each host in %.1f s", work->count, work->count == 1 ? "" : "s",
+                  (double)work->bytes / (1 << 20), work->directory, cmus_seconds() - work->progress.began);
     return status;
 }
 

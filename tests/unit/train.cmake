@@ -3,6 +3,8 @@ cmus_unit_test(test_training cmus_train)
 cmus_unit_test(test_prefetch cmus_train cmus_packing)
 cmus_unit_test(test_safetensors cmus_train PkgConfig::JANSSON)
 cmus_unit_test(test_checkpoint cmus_train)
+cmus_unit_test(test_stage_folder cmus_train)
+target_include_directories(test_stage_folder PRIVATE ${CMAKE_SOURCE_DIR}/src/train)
 
 # The same program under several numbers of ranks.
 add_executable(test_dist test_dist.c)
