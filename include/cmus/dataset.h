@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cmus/dataset_index.h"
 #include "cmus/status.h"
 
 typedef struct cmus_dataset cmus_dataset;
@@ -51,5 +52,26 @@ cmus_status cmus_dataset_read_image(cmus_dataset *dataset, int index, cmus_image
 /* Reads the images of a case as RGB bytes [S][S][3]; gray is repeated. om, im: one image; tem: the first
  * min(tem_count, max_tem) images (max_tem 0: all). The buffers are the caller's. Fails as cmus_dataset_read_image(). */
 cmus_status cmus_dataset_read(cmus_dataset *dataset, int index, int max_tem, uint8_t *om, uint8_t *im, uint8_t *tem);
+
+/* Bytes that cmus_dataset_preload() needs for these cases [count] with min(tem_count, max_tem) TEM images each (max_tem
+ * 0: all). Gray images take one channel. */
+size_t cmus_dataset_preload_bytes(const cmus_dataset *dataset, const int *cases, int count, int max_tem);
+
+/* From now on the images of these cases are read from `memory`, which has cmus_dataset_preload_bytes() bytes, and must
+ * outlive the data set's use. This call fills in the cases at the positions first, first + step, ... of `cases`; where
+ * several processes share the memory, each calls it with the same arguments but for `first`, and none may read before
+ * all are done. Checksums are verified here. All other images are read from the files as before. FORMAT or CHECKSUM as
+ * cmus_dataset_read_image(): then nothing is read from memory. */
+cmus_status cmus_dataset_preload(cmus_dataset *dataset, void *memory, const int *cases, int count, int max_tem,
+                                 int first, int step);
+
+/* The shards in the order of dataset.json, the number of that which holds a case, and a shard's file name and SHA-256.
+ */
+int cmus_dataset_shard_count(const cmus_dataset *dataset);
+int cmus_dataset_shard_of(const cmus_dataset *dataset, int index);
+const cmus_shard_entry *cmus_dataset_shard(const cmus_dataset *dataset, int shard);
+
+/* From now on the images of this shard are read from its copy in `folder`, which has its SHA-256. */
+void cmus_dataset_move_shard(cmus_dataset *dataset, int shard, const char *folder);
 
 #endif

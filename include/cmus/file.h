@@ -1,7 +1,7 @@
 /* Files: read within limits, written so that nobody ever sees half of one, and checked by SHA-256.
  *
  * A file is written under a temporary name in the same folder, flushed to the disk (fsync), and renamed; then the
- * folder is flushed. A failure or a kill leaves the old file or none. Every write of the project goes through here.
+ * folder is flushed. A failure or a kill leaves the old file or none. Every result of the project is written here.
  */
 #ifndef CMUS_FILE_H
 #define CMUS_FILE_H
@@ -60,6 +60,11 @@ char *cmus_path_join(const char *folder, const char *name);
 enum { CMUS_SHA256_TEXT = 65 };
 void cmus_sha256(const void *data, size_t size, char text[CMUS_SHA256_TEXT]);
 cmus_status cmus_sha256_file(const char *path, char text[CMUS_SHA256_TEXT]);
+/* Copies a file to `copy`, which must not exist, and gives the SHA-256 of the bytes that were copied: the file is read
+ * once. `tell`, if not NULL, gets `data` and the bytes of each part. For copies that do not outlive the process:
+ * written in place, not flushed to the disk, readable by this user only; removed after a failure. NOT_FOUND, IO. */
+cmus_status cmus_sha256_copy(const char *path, const char *copy, char text[CMUS_SHA256_TEXT],
+                             void (*tell)(void *data, size_t bytes), void *data);
 
 /* XXH3 of a stretch of memory: fast, against accidents only. */
 uint64_t cmus_hash_bytes(const void *data, size_t size);

@@ -20,6 +20,9 @@ void cmus_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Called in place of exit() by cmus_fatal(); `dist` sets it to end all ranks. Must not return. */
 void cmus_set_fatal_exit(void (*end)(int code));
+/* Called by cmus_fatal() of this process before the end, to remove what must not be left behind; NULL: nothing. On
+ * whatever thread failed, so it may call only what a signal handler may. */
+void cmus_set_fatal_cleanup(void (*clean)(void));
 
 /* The one fatal path: prints rank, host, file and line with the message and ends ALL ranks with exit code 1. Any thread
  * may call it; if several do, each prints and the first ends the job. Whatever happens on the way, this process is gone

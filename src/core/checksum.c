@@ -44,28 +44,85 @@ void cmus_sha256(const void *data, size_t size, char text[CMUS_SHA256_TEXT]) {
     end_digest(context, text);
 }
 
-cmus_status cmus_sha256_file(const char *path, char text[CMUS_SHA256_TEXT]) {
+/* Where the bytes of a file go as they are read; to -1: nowhere. */
+typedef struct sink {
+    int to;
+    void (*tell)(void *data, size_t bytes);
+    void *data;
+} byte_sink;
+
+/* errno of a failure, or 0. */
+static int write_all(int descriptor, const char *bytes, size_t size) {
+    for (size_t done = 0; done < size;) {
+        ssize_t put = write(descriptor, bytes + done, size - done);
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put <= 0)
+            return put < 0 ? errno : EIO;
+        done += (size_t)put;
+    }
+    return 0;
+}
+
+/* Reads the file to its end; what can't be read or written is an errno in one of the two. */
+static void digest_file(int descriptor, const byte_sink *sink, char text[CMUS_SHA256_TEXT], int *unread,
+                        int *unwritten) {
     enum { PART = 1 << 20 };
-    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
-    if (descriptor < 0)
-        return cmus_fail(errno == ENOENT ? CMUS_ERROR_NOT_FOUND : CMUS_ERROR_IO, "%s: %s", path, strerror(errno));
     EVP_MD_CTX *context = begin_digest();
     char *part = cmus_allocate_raw(PART, 1);
     ssize_t got;
-    int error = 0;
-    while ((got = read(descriptor, part, PART)) != 0) {
+    *unread = *unwritten = 0;
+    while (!*unwritten && (got = read(descriptor, part, PART)) != 0) {
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0) {
-            error = errno;
+            *unread = errno;
             break;
         }
         EVP_DigestUpdate(context, part, (size_t)got);
+        if (sink->to >= 0)
+            *unwritten = write_all(sink->to, part, (size_t)got);
+        if (sink->tell)
+            sink->tell(sink->data, (size_t)got);
     }
-    close(descriptor);
     cmus_free(part);
     end_digest(context, text);
-    return error ? cmus_fail(CMUS_ERROR_IO, "%s: %s", path, strerror(error)) : CMUS_OK;
+}
+
+static cmus_status open_to_read(const char *path, int *descriptor) {
+    *descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    if (*descriptor < 0)
+        return cmus_fail(errno == ENOENT ? CMUS_ERROR_NOT_FOUND : CMUS_ERROR_IO, "%s: %s", path, strerror(errno));
+    return CMUS_OK;
+}
+
+cmus_status cmus_sha256_file(const char *path, char text[CMUS_SHA256_TEXT]) {
+    int descriptor, unread, unwritten;
+    CMUS_TRY(open_to_read(path, &descriptor));
+    digest_file(descriptor, &(byte_sink){.to = -1}, text, &unread, &unwritten);
+    close(descriptor);
+    return unread ? cmus_fail(CMUS_ERROR_IO, "%s: %s", path, strerror(unread)) : CMUS_OK;
+}
+
+cmus_status cmus_sha256_copy(const char *path, const char *copy, char text[CMUS_SHA256_TEXT],
+                             void (*tell)(void *data, size_t bytes), void *data) {
+    int from, unread, unwritten;
+    CMUS_TRY(open_to_read(path, &from));
+    byte_sink sink = {open(copy, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600), tell, data};
+    if (sink.to < 0) {
+        unwritten = errno;
+        close(from);
+        return cmus_fail(CMUS_ERROR_IO, "can't write %s: %s", copy, strerror(unwritten));
+    }
+    digest_file(from, &sink, text, &unread, &unwritten);
+    close(from);
+    if (close(sink.to) != 0 && !unwritten)
+        unwritten = errno;
+    if (!unread && !unwritten)
+        return CMUS_OK;
+    unlink(copy);
+    return unread ? cmus_fail(CMUS_ERROR_IO, "%s: %s", path, strerror(unread))
+                  : cmus_fail(CMUS_ERROR_IO, "can't write %s: %s", copy, strerror(unwritten));
 }
 
 cmus_status cmus_manifest_write(const char *folder, const char *const *names, size_t count) {

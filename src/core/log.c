@@ -13,7 +13,7 @@ static struct {
     char program[64];
     int rank, ranks;
     bool quiet, line_open;
-    void (*end)(int);
+    void (*end)(int), (*clean)(void);
 } state = {.program = "cmus", .ranks = 1};
 
 double cmus_seconds(void) {
@@ -34,6 +34,10 @@ void cmus_log_quiet(int quiet) {
 
 void cmus_set_fatal_exit(void (*end)(int code)) {
     state.end = end;
+}
+
+void cmus_set_fatal_cleanup(void (*clean)(void)) {
+    state.clean = clean;
 }
 
 static void print_line(const char *kind, bool with_rank, const char *format, va_list arguments) {
@@ -104,6 +108,8 @@ void cmus_fatal_at(const char *file, int line, const char *format, ...) {
     while (!first) /* another thread ends the job */
         pause();
     fflush(NULL);
+    if (state.clean)
+        state.clean();
     if (state.end)
         state.end(1);
     exit(1);

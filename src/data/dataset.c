@@ -23,7 +23,15 @@ struct cmus_dataset {
     cmus_shard *shards;
     case_place *places; /* [cases] */
     int *by_id;         /* [cases]: the cases in the order of their ids */
+
+    /* Of cmus_dataset_preload(): a case's images, one after another: OM, IM, then up to memory_tem TEM images with as
+     * many channels as in the shard. */
+    const uint8_t *memory; /* the caller's; NULL: none */
+    size_t *memory_begin;  /* [cases]; NOT_IN_MEMORY */
+    int memory_tem;        /* 0: all */
 };
+
+static const size_t NOT_IN_MEMORY = SIZE_MAX;
 
 static const char *case_id_at(const cmus_dataset *dataset, int index) {
     case_place place = dataset->places[index];
@@ -106,6 +114,7 @@ void cmus_dataset_close(cmus_dataset *dataset) {
     cmus_free(dataset->shards);
     cmus_free(dataset->places);
     cmus_free(dataset->by_id);
+    cmus_free(dataset->memory_begin);
     cmus_dataset_index_free(&dataset->index);
     cmus_free(dataset);
 }
@@ -154,23 +163,63 @@ int cmus_dataset_find(const cmus_dataset *dataset, const char *case_id) {
     return -1;
 }
 
-/* Gray bytes at the end of the buffer become RGB bytes in all of it. */
-static void spread_gray(uint8_t *image, size_t pixels) {
-    const uint8_t *gray = image + 2 * pixels;
-    for (size_t i = 0; i < pixels; i++)
-        image[3 * i] = image[3 * i + 1] = image[3 * i + 2] = gray[i];
+static size_t pixels_of(const cmus_dataset *dataset) {
+    return (size_t)dataset->index.image_size * (size_t)dataset->index.image_size;
 }
 
-/* One image of a case of the shard. */
-static cmus_status read_image(cmus_shard *shard, int index, cmus_image_kind kind, int image, uint8_t *rgb) {
+/* Bytes of an image as it lies in the shard. */
+static size_t stored_bytes(const cmus_dataset *dataset, const cmus_shard *shard, cmus_image_kind kind) {
+    return pixels_of(dataset) * (kind == CMUS_IMAGE_TEM ? (size_t)shard->tem_channels : 3);
+}
+
+/* min(tem_count, max_tem); max_tem 0: tem_count. */
+static int limited_tem(const cmus_dataset *dataset, int index, int max_tem) {
+    int count = cmus_dataset_case(dataset, index).tem_count;
+    return max_tem > 0 && count > max_tem ? max_tem : count;
+}
+
+/* Gray bytes as RGB bytes; they may be the last third of the same buffer. */
+static void spread_gray(const uint8_t *gray, uint8_t *rgb, size_t pixels) {
+    for (size_t i = 0; i < pixels; i++)
+        rgb[3 * i] = rgb[3 * i + 1] = rgb[3 * i + 2] = gray[i];
+}
+
+/* The image as it lies in the shard, out of the file. */
+static cmus_status read_stored(const cmus_dataset *dataset, int index, cmus_image_kind kind, int image,
+                               uint8_t *bytes) {
+    case_place place = dataset->places[index];
+    cmus_shard *shard = &dataset->shards[place.shard];
+    int64_t number = kind == CMUS_IMAGE_TEM ? shard->tem_offset[place.index] + image : place.index;
+    return cmus_shard_image(shard, kind, number, bytes);
+}
+
+/* Where the image lies in memory; NULL if it does not. */
+static const uint8_t *find_stored(const cmus_dataset *dataset, int index, cmus_image_kind kind, int image) {
+    if (!dataset->memory || dataset->memory_begin[index] == NOT_IN_MEMORY)
+        return NULL;
+    const uint8_t *om = dataset->memory + dataset->memory_begin[index];
+    size_t bytes = 3 * pixels_of(dataset);
     if (kind != CMUS_IMAGE_TEM)
-        return cmus_shard_image(shard, kind, index, rgb);
-    int64_t number = shard->tem_offset[index] + image;
-    if (shard->tem_channels == 3)
-        return cmus_shard_image(shard, kind, number, rgb);
-    size_t pixels = (size_t)shard->image_size * (size_t)shard->image_size;
-    CMUS_TRY(cmus_shard_image(shard, kind, number, rgb + 2 * pixels));
-    spread_gray(rgb, pixels);
+        return kind == CMUS_IMAGE_OM ? om : om + bytes;
+    if (image >= limited_tem(dataset, index, dataset->memory_tem))
+        return NULL;
+    const cmus_shard *shard = &dataset->shards[dataset->places[index].shard];
+    return om + 2 * bytes + (size_t)image * stored_bytes(dataset, shard, kind);
+}
+
+static cmus_status read_image(const cmus_dataset *dataset, int index, cmus_image_kind kind, int image, uint8_t *rgb) {
+    const cmus_shard *shard = &dataset->shards[dataset->places[index].shard];
+    size_t pixels = pixels_of(dataset), bytes = stored_bytes(dataset, shard, kind);
+    const uint8_t *stored = find_stored(dataset, index, kind, image);
+    if (!stored) {
+        uint8_t *end = rgb + 3 * pixels - bytes;
+        CMUS_TRY(read_stored(dataset, index, kind, image, end));
+        stored = end;
+    } else if (bytes == 3 * pixels) {
+        memcpy(rgb, stored, bytes);
+    }
+    if (bytes == pixels)
+        spread_gray(stored, rgb, pixels);
     return CMUS_OK;
 }
 
@@ -184,26 +233,90 @@ static cmus_status end_reading(const cmus_dataset *dataset, int index, cmus_stat
 }
 
 cmus_status cmus_dataset_read_image(cmus_dataset *dataset, int index, cmus_image_kind kind, int image, uint8_t *rgb) {
-    case_place place = dataset->places[index];
     int count = kind == CMUS_IMAGE_TEM ? cmus_dataset_case(dataset, index).tem_count : 1;
     if (image < 0 || image >= count)
         cmus_fatal("image %d of %d of the case %s is asked for", image, count, case_id_at(dataset, index));
     cmus_hdf5_quiet(); /* a setting of each thread, where HDF5 is built for several */
-    return end_reading(dataset, index, read_image(&dataset->shards[place.shard], place.index, kind, image, rgb));
+    return end_reading(dataset, index, read_image(dataset, index, kind, image, rgb));
 }
 
 cmus_status cmus_dataset_read(cmus_dataset *dataset, int index, int max_tem, uint8_t *om, uint8_t *im, uint8_t *tem) {
-    case_place place = dataset->places[index];
-    cmus_shard *shard = &dataset->shards[place.shard];
-    size_t bytes = 3 * (size_t)shard->image_size * (size_t)shard->image_size;
-    int count = cmus_dataset_case(dataset, index).tem_count;
-    if (max_tem > 0 && count > max_tem)
-        count = max_tem;
+    int count = limited_tem(dataset, index, max_tem);
     cmus_hdf5_quiet();
-    cmus_status status = read_image(shard, place.index, CMUS_IMAGE_OM, 0, om);
+    cmus_status status = read_image(dataset, index, CMUS_IMAGE_OM, 0, om);
     if (status == CMUS_OK)
-        status = read_image(shard, place.index, CMUS_IMAGE_IM, 0, im);
+        status = read_image(dataset, index, CMUS_IMAGE_IM, 0, im);
     for (int image = 0; image < count && status == CMUS_OK; image++)
-        status = read_image(shard, place.index, CMUS_IMAGE_TEM, image, tem + (size_t)image * bytes);
+        status = read_image(dataset, index, CMUS_IMAGE_TEM, image, tem + (size_t)image * 3 * pixels_of(dataset));
     return end_reading(dataset, index, status);
+}
+
+static size_t case_bytes(const cmus_dataset *dataset, int index, int max_tem) {
+    const cmus_shard *shard = &dataset->shards[dataset->places[index].shard];
+    return 6 * pixels_of(dataset) +
+           (size_t)limited_tem(dataset, index, max_tem) * stored_bytes(dataset, shard, CMUS_IMAGE_TEM);
+}
+
+size_t cmus_dataset_preload_bytes(const cmus_dataset *dataset, const int *cases, int count, int max_tem) {
+    size_t sum = 0;
+    for (int i = 0; i < count; i++)
+        sum += case_bytes(dataset, cases[i], max_tem);
+    return sum;
+}
+
+/* The images of one case to `to`. */
+static cmus_status preload_case(const cmus_dataset *dataset, int index, int max_tem, uint8_t *to) {
+    const cmus_shard *shard = &dataset->shards[dataset->places[index].shard];
+    int tem_count = limited_tem(dataset, index, max_tem);
+    CMUS_TRY(read_stored(dataset, index, CMUS_IMAGE_OM, 0, to));
+    to += stored_bytes(dataset, shard, CMUS_IMAGE_OM);
+    CMUS_TRY(read_stored(dataset, index, CMUS_IMAGE_IM, 0, to));
+    to += stored_bytes(dataset, shard, CMUS_IMAGE_IM);
+    for (int image = 0; image < tem_count; image++, to += stored_bytes(dataset, shard, CMUS_IMAGE_TEM))
+        CMUS_TRY(read_stored(dataset, index, CMUS_IMAGE_TEM, image, to));
+    return CMUS_OK;
+}
+
+cmus_status cmus_dataset_preload(cmus_dataset *dataset, void *memory, const int *cases, int count, int max_tem,
+                                 int first, int step) {
+    size_t *begin = cmus_allocate((size_t)dataset->index.cases, sizeof *begin), place = 0;
+    for (int i = 0; i < dataset->index.cases; i++)
+        begin[i] = NOT_IN_MEMORY;
+    cmus_status status = CMUS_OK;
+    cmus_progress progress;
+    cmus_progress_begin(&progress, "preloaded", "cases", count);
+    cmus_hdf5_quiet();
+    for (int i = 0; i < count && status == CMUS_OK; place += case_bytes(dataset, cases[i], max_tem), i++) {
+        begin[cases[i]] = place;
+        if (i % step != first)
+            continue;
+        status = end_reading(dataset, cases[i], preload_case(dataset, cases[i], max_tem, (uint8_t *)memory + place));
+        cmus_progress_update(&progress, i);
+    }
+    if (status != CMUS_OK) {
+        cmus_free(begin);
+        return status;
+    }
+    cmus_progress_end(&progress, count);
+    cmus_free(dataset->memory_begin);
+    dataset->memory_begin = begin;
+    dataset->memory = memory;
+    dataset->memory_tem = max_tem;
+    return CMUS_OK;
+}
+
+int cmus_dataset_shard_count(const cmus_dataset *dataset) {
+    return dataset->shard_count;
+}
+
+const cmus_shard_entry *cmus_dataset_shard(const cmus_dataset *dataset, int shard) {
+    return &dataset->index.shards[shard];
+}
+
+int cmus_dataset_shard_of(const cmus_dataset *dataset, int index) {
+    return dataset->places[index].shard;
+}
+
+void cmus_dataset_move_shard(cmus_dataset *dataset, int shard, const char *folder) {
+    cmus_shard_move(&dataset->shards[shard], cmus_path_join(folder, dataset->index.shards[shard].file));
 }

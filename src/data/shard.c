@@ -22,16 +22,25 @@ const char *cmus_shard_patient_id(const cmus_shard *shard, int index) {
     return shard->patient_id + (size_t)index * shard->patient_width;
 }
 
-void cmus_shard_rest(cmus_shard *shard) {
-    if (shard->file >= 0 && !shard->keep_open) {
+static void close_file(cmus_shard *shard) {
+    if (shard->file >= 0)
         H5Fclose(shard->file);
-        forget_ids(shard);
-    }
+    forget_ids(shard);
+}
+
+void cmus_shard_rest(cmus_shard *shard) {
+    if (!shard->keep_open)
+        close_file(shard);
+}
+
+void cmus_shard_move(cmus_shard *shard, char *path) {
+    close_file(shard);
+    cmus_free(shard->path);
+    shard->path = path;
 }
 
 void cmus_shard_free(cmus_shard *shard) {
-    shard->keep_open = false;
-    cmus_shard_rest(shard);
+    close_file(shard);
     cmus_free(shard->path);
     cmus_free(shard->tem_offset);
     cmus_free(shard->label);

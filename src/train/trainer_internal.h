@@ -7,8 +7,10 @@
 #include "cmus/launch.h"
 #include "cmus/log.h"
 #include "cmus/optimizer.h"
+#include "cmus/preload.h"
 #include "cmus/row_log.h"
 #include "cmus/splits.h"
+#include "cmus/stage.h"
 #include "cmus/trainer.h"
 #include "cmus/watchdog.h"
 
@@ -19,6 +21,8 @@ typedef struct cmus_trainer {
     char *fold_folder;
 
     cmus_dataset *dataset;
+    cmus_stage *stage;           /* NULL: the shards are read where they are */
+    cmus_shared_memory *preload; /* NULL: images are read from the shards */
     int folds;
     int *training, *held_out; /* cases, in the order of the data set */
     int training_count, held_out_count;
@@ -40,8 +44,10 @@ typedef struct cmus_trainer {
 
 /* Not collective. Opens data set and splits, checks them against the configuration, picks the fold's cases. */
 cmus_status cmus_trainer_open(cmus_trainer *trainer);
-/* Collective. Makes the network and fills its weights: fresh, from --init, or from the checkpoint. */
+/* Collective. Copies or preloads the images, if asked to, and fills the weights: fresh, from --init, or from the
+ * checkpoint. */
 cmus_status cmus_trainer_fill(cmus_trainer *trainer, bool resumed);
+/* Collective. */
 void cmus_trainer_close(cmus_trainer *trainer);
 
 /* Not collective; the same on every rank. Whether training ends at this position, and whether the held-out fold is

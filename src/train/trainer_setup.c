@@ -5,6 +5,10 @@
 #include "cmus/memory.h"
 #include "trainer_internal.h"
 
+_Static_assert((int)CMUS_IMAGE_TEM == (int)CMUS_TEM && (int)CMUS_IMAGE_OM == (int)CMUS_OM &&
+                   (int)CMUS_IMAGE_IM == (int)CMUS_IM,
+               "images of the data set have the numbers of the modalities");
+
 /* The classes of the configuration, if any, must be the data set's; then the data set's are taken. */
 static cmus_status take_classes(const cmus_trainer *trainer) {
     cmus_config *config = trainer->config;
@@ -137,11 +141,32 @@ static cmus_status fill_from_checkpoint(cmus_trainer *trainer) {
     return CMUS_OK;
 }
 
+/* Collective. The fold's images nearer to the ranks, as the configuration asks. Before the prefetch has HDF5 to itself.
+ */
+static cmus_status bring_near(cmus_trainer *trainer) {
+    const cmus_config *config = trainer->config;
+    int count = trainer->training_count + trainer->held_out_count;
+    int *cases = cmus_allocate((size_t)count, sizeof *cases);
+    memcpy(cases, trainer->training, (size_t)trainer->training_count * sizeof *cases);
+    memcpy(cases + trainer->training_count, trainer->held_out, (size_t)trainer->held_out_count * sizeof *cases);
+    cmus_status status = CMUS_OK;
+    if (config->stage[0])
+        status = cmus_stage_start(trainer->communicator, trainer->dataset, trainer->options->data, config->stage, cases,
+                                  count, &trainer->stage);
+    if (status == CMUS_OK && config->preload)
+        status = cmus_preload_start(trainer->communicator, trainer->dataset, cases, count, config->max_tem,
+                                    &trainer->preload);
+    cmus_free(cases);
+    return status;
+}
+
 static void tick(void *context, const char *what) {
     cmus_trainer_at(context, what);
 }
 
 cmus_status cmus_trainer_fill(cmus_trainer *trainer, bool resumed) {
+    cmus_trainer_at(trainer, "bringing the images near");
+    CMUS_TRY(bring_near(trainer));
     trainer->optimizer = cmus_optimizer_create(trainer->communicator, trainer->net, trainer->config);
     cmus_optimizer_watch(trainer->optimizer, tick, trainer);
     trainer->prefetch = cmus_prefetch_create(trainer->communicator, trainer->net, trainer->dataset, trainer->config);
@@ -157,6 +182,8 @@ void cmus_trainer_close(cmus_trainer *trainer) {
     cmus_optimizer_free(trainer->optimizer);
     cmus_net_free(trainer->net);
     cmus_dataset_close(trainer->dataset);
+    cmus_shared_memory_free(trainer->preload);
+    cmus_stage_end(trainer->communicator, trainer->stage);
     cmus_free(trainer->training);
     cmus_free(trainer->held_out);
     cmus_free(trainer->fold_folder);

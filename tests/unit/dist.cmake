@@ -16,6 +16,7 @@ cmus_ranks_test(test_dist 1 2 4)
 cmus_ranks_test(test_watchdog 1 2 4)
 cmus_ranks_test(test_launch 1 2 4)
 cmus_ranks_test(test_reducer 1 2 3 4)
+cmus_ranks_test(test_shared_memory 1 2 4)
 
 # The job of tests/cli/watchdog.sh.
 add_executable(watchdog_program watchdog_program.c)

@@ -142,6 +142,103 @@ static void images_one_by_one_are_the_case(void) {
     cmus_dataset_close(dataset);
 }
 
+/* Reads all images one by one, from wherever they come; counts those that are not as written. */
+static int count_wrong_images(cmus_dataset *dataset) {
+    int wrong = 0;
+    for (int i = 0; i < CASES; i++) {
+        int tem_count = cmus_dataset_case(dataset, i).tem_count;
+        uint8_t images[5][3 * PIXELS];
+        wrong += cmus_dataset_read_image(dataset, i, CMUS_IMAGE_OM, 0, images[0]) != CMUS_OK;
+        wrong += cmus_dataset_read_image(dataset, i, CMUS_IMAGE_IM, 0, images[1]) != CMUS_OK;
+        for (int k = 0; k < tem_count; k++)
+            wrong += cmus_dataset_read_image(dataset, i, CMUS_IMAGE_TEM, k, images[2 + k]) != CMUS_OK;
+        wrong += !is_as_written(i / 2, i % 2, tem_count, images[0], images[1], images[2]);
+    }
+    return wrong;
+}
+
+/* Two readers share the memory and fill it in turns. Afterwards they need the files only for what is not in it. */
+static void preloaded_images_are_those_of_the_files(void) {
+    enum { STORED = 3 };
+    static const int cases[STORED] = {2, 0, 3};
+    static const int max_tem[] = {0, 2};
+    /* RGB of OM and IM; gray TEM images of shard 0, RGB ones of shard 1 */
+    static const size_t bytes[] = {(18 + 3 * 1 + 2 + 3 * 3) * PIXELS, (18 + 3 * 1 + 2 + 3 * 2) * PIXELS};
+    for (int turn = 0; turn < 2; turn++) {
+        write_dataset();
+        cmus_dataset *readers[2];
+        for (int r = 0; r < 2; r++)
+            CU_ASSERT_EQUAL_FATAL(cmus_dataset_open(folder, &readers[r]), CMUS_OK);
+        CU_ASSERT_EQUAL_FATAL(cmus_dataset_preload_bytes(readers[0], cases, STORED, max_tem[turn]), bytes[turn]);
+        uint8_t *memory = cmus_allocate(bytes[turn] + 1, 1);
+        memory[bytes[turn]] = 77;
+        for (int r = 0; r < 2; r++)
+            CU_ASSERT_EQUAL(cmus_dataset_preload(readers[r], memory, cases, STORED, max_tem[turn], r, 2), CMUS_OK);
+        CU_ASSERT_EQUAL(memory[bytes[turn]], 77);
+        CU_ASSERT_EQUAL(count_wrong_images(readers[0]), 0);
+        CU_ASSERT_EQUAL(count_wrong_images(readers[1]), 0);
+        for (int s = 0; s < 2; s++)
+            cmus_dataset_move_shard(readers[0], s, "dataset_nowhere");
+        /* case 1, and with max_tem 2 the third TEM image of case 3, are not in memory */
+        CU_ASSERT_EQUAL(count_wrong_images(readers[0]), turn == 0 ? 3 + 1 : 3 + 1 + 1 + 1);
+        CU_ASSERT_EQUAL(count_wrong_images(readers[1]), 0);
+        for (int r = 0; r < 2; r++)
+            cmus_dataset_close(readers[r]);
+        cmus_free(memory);
+    }
+}
+
+/* Damage among the cases of a share fails this share, and no other. */
+static void damage_is_found_at_preloading(void) {
+    write_dataset();
+    static const int cases[CASES] = {0, 1, 2, 3};
+    uint8_t memory[CASES * 15 * PIXELS];
+    cmus_dataset *dataset;
+    CU_ASSERT_EQUAL_FATAL(cmus_dataset_open(folder, &dataset), CMUS_OK);
+    uint8_t om[3 * PIXELS];
+    CU_ASSERT_EQUAL(cmus_dataset_read_image(dataset, 1, CMUS_IMAGE_OM, 0, om), CMUS_OK);
+    char *bytes;
+    size_t size;
+    CU_ASSERT_EQUAL_FATAL(cmus_file_read(shard_path, 1 << 20, &bytes, &size), CMUS_OK);
+    char *place = memmem(bytes, size, om, sizeof om);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(place);
+    FILE *file = fopen(shard_path, "r+b");
+    fseek(file, place - bytes + 5, SEEK_SET);
+    fputc(place[5] ^ 1, file);
+    fclose(file);
+    CU_ASSERT_EQUAL(cmus_dataset_preload(dataset, memory, cases, CASES, 0, 1, 2), CMUS_ERROR_CHECKSUM);
+    CU_ASSERT_PTR_NOT_NULL(strstr(cmus_last_error(), shard_path));
+    CU_ASSERT_PTR_NOT_NULL(strstr(cmus_last_error(), "B/p1"));
+    CU_ASSERT_EQUAL(cmus_dataset_read_image(dataset, 1, CMUS_IMAGE_OM, 0, om), CMUS_ERROR_CHECKSUM); /* from the file */
+    CU_ASSERT_EQUAL(cmus_dataset_preload(dataset, memory, cases, CASES, 0, 0, 2), CMUS_OK);
+    cmus_dataset_close(dataset);
+    cmus_free(bytes);
+}
+
+/* A moved shard is read from its copy, the other one from where it was. */
+static void moved_shards_are_read_from_the_copy(void) {
+    static const char copies[] = "dataset_copies";
+    write_dataset();
+    cmus_dataset *dataset;
+    CU_ASSERT_EQUAL_FATAL(cmus_dataset_open(folder, &dataset), CMUS_OK);
+    CU_ASSERT_EQUAL(cmus_dataset_shard_count(dataset), 2);
+    CU_ASSERT_EQUAL(cmus_dataset_shard_of(dataset, 1), 0);
+    CU_ASSERT_EQUAL(cmus_dataset_shard_of(dataset, 2), 1);
+    CU_ASSERT_STRING_EQUAL(cmus_dataset_shard(dataset, 1)->file, "shard-00001.h5");
+    char *bytes, *copy = cmus_path_join(copies, cmus_dataset_shard(dataset, 0)->file);
+    size_t size;
+    CU_ASSERT_EQUAL_FATAL(cmus_file_read(shard_path, 1 << 20, &bytes, &size), CMUS_OK);
+    cmus_folder_make(copies);
+    CU_ASSERT_EQUAL_FATAL(cmus_file_write(copy, bytes, size), CMUS_OK);
+    unlink(shard_path);
+    cmus_dataset_move_shard(dataset, 0, copies);
+    CU_ASSERT_EQUAL(count_wrong_images(dataset), 0);
+    cmus_dataset_close(dataset);
+    cmus_folder_remove(copies);
+    cmus_free(bytes);
+    cmus_free(copy);
+}
+
 /* A flipped byte is found, or lies where nobody reads; it never changes what is read and never crashes. */
 static void flipped_bytes_are_found(void) {
     enum { STEP = 5 };
@@ -278,6 +375,9 @@ int main(void) {
     static const unit_test tests[] = {
         {"reads what was written", reads_what_was_written},
         {"images one by one are the case", images_one_by_one_are_the_case},
+        {"preloaded images are those of the files", preloaded_images_are_those_of_the_files},
+        {"damage is found at preloading", damage_is_found_at_preloading},
+        {"moved shards are read from the copy", moved_shards_are_read_from_the_copy},
         {"flipped bytes are found", flipped_bytes_are_found},
         {"cut files are found", cut_files_are_found},
         {"wrong descriptions are refused", wrong_descriptions_are_refused},
