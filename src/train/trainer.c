@@ -175,7 +175,6 @@ static cmus_status run(cmus_trainer *trainer) {
     }
     gather_hosts(trainer);
     cmus_trace_keep(config->trace[0]);
-    trainer->watchdog = cmus_watchdog_start(trainer->communicator, config->stall_report, config->stall_timeout);
     announce(trainer, state);
     CMUS_TRY(cmus_trainer_fill(trainer, state == CMUS_FOLD_RESUMED));
     announce_exchange(trainer);

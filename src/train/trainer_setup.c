@@ -165,8 +165,9 @@ static void tick(void *context, const char *what) {
 }
 
 cmus_status cmus_trainer_fill(cmus_trainer *trainer, bool resumed) {
-    cmus_trainer_at(trainer, "bringing the images near");
-    CMUS_TRY(bring_near(trainer));
+    CMUS_TRY(bring_near(trainer)); /* may take long; the watchdog begins behind it */
+    trainer->watchdog =
+        cmus_watchdog_start(trainer->communicator, trainer->config->stall_report, trainer->config->stall_timeout);
     trainer->optimizer = cmus_optimizer_create(trainer->communicator, trainer->net, trainer->config);
     cmus_optimizer_watch(trainer->optimizer, tick, trainer);
     trainer->prefetch = cmus_prefetch_create(trainer->communicator, trainer->net, trainer->dataset, trainer->config);

@@ -177,7 +177,7 @@ static void pieces_make_up_the_buffer(void) {
         cmus_reducer *reducer = cmus_reducer_create(&world, &options);
         size_t count, at = 0;
         const cmus_piece *pieces = cmus_reducer_pieces(reducer, &count);
-        float owners[300] = {0};
+        double owners[300] = {0};
         for (size_t piece = 0; piece < count; piece++) {
             CU_ASSERT(pieces[piece].begin >= at);
             at = pieces[piece].begin + pieces[piece].count;
@@ -185,7 +185,7 @@ static void pieces_make_up_the_buffer(void) {
                 owners[i]++;
         }
         CU_ASSERT(at <= size);
-        cmus_sum_floats(&world, owners, size, 4096);
+        cmus_sum_doubles(&world, owners, size);
         size_t wrong = 0;
         for (size_t i = 0; i < size; i++)
             wrong += owners[i] != 1;
