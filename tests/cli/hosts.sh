@@ -44,17 +44,17 @@ contains cut.txt "ranks 2"
 contains log "there is no host h3"
 
 name=down
-timeout 100 "$hosts" run 2 sleep 1000 > log 2>&1 &
+timeout 30 "$hosts" run 2 sleep 1000 > log 2>&1 &
 sleep 1
 processes=$(ip netns pids cmus-h1; ip netns pids cmus-h2)
 [ -n "$processes" ] || fail "no job to end"
 "$hosts" down || fail "exit code $?"
 "$hosts" down || fail "exit code $? the second time"
-wait
 for process in $processes; do
     state=$(awk '/^State/ { print $2 }' "/proc/$process/status" 2> /dev/null)
     [[ -z $state || $state == Z ]] || fail "process $process is still there" # a zombie has no more than its number
 done
+wait
 [ -z "$("$hosts" list)" ] || fail "hosts are left: $("$hosts" list)"
 ! ip netns list | grep cmus- || fail "namespaces are left"
 [ -z "$(compgen -G '/etc/netns/cmus-*')" ] || fail "files in /etc/netns are left"
