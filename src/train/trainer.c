@@ -24,6 +24,8 @@ cmus_evaluator cmus_trainer_evaluator(const cmus_trainer *trainer) {
                             .passage = cmus_optimizer_passage(trainer->optimizer)};
 }
 
+enum { TRACE_SPANS = 80000000 }; /* of all ranks */
+
 static void gather_hosts(cmus_trainer *trainer) {
     const char *host = cmus_host_name();
     size_t *sizes = cmus_allocate((size_t)trainer->communicator->ranks, sizeof *sizes);
@@ -162,6 +164,12 @@ static cmus_status check_same(const cmus_trainer *trainer) {
     return status;
 }
 
+/* The timeline of all ranks is gathered at the end, in less than 2 GiB. */
+static void limit_trace(const cmus_trainer *trainer) {
+    size_t each = TRACE_SPANS / (size_t)trainer->communicator->ranks;
+    cmus_trace_limit(each < CMUS_TRACE_SPANS ? each : CMUS_TRACE_SPANS);
+}
+
 static cmus_status run(cmus_trainer *trainer) {
     const cmus_config *config = trainer->config;
     CMUS_TRY(cmus_agree(trainer->communicator, check_machine(trainer)));
@@ -174,6 +182,7 @@ static cmus_status run(cmus_trainer *trainer) {
         return CMUS_OK;
     }
     gather_hosts(trainer);
+    limit_trace(trainer);
     cmus_trace_keep(config->trace[0]);
     announce(trainer, state);
     CMUS_TRY(cmus_trainer_fill(trainer, state == CMUS_FOLD_RESUMED));
