@@ -72,6 +72,7 @@ static void load(const cmus_prefetch *prefetch, place *p, cmus_wave *wave) {
 
 static void *run(void *data) {
     cmus_prefetch *prefetch = data;
+    cmus_trace_thread("loading");
     /* It has the time of a whole update: it must not push the network off its core when it is woken. */
     pthread_setschedparam(pthread_self(), SCHED_BATCH, &(struct sched_param){0});
     pthread_mutex_lock(&prefetch->lock);

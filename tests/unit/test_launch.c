@@ -119,6 +119,8 @@ static void a_narrow_binding_is_warned_about(void) {
              world.ranks - 1, world.ranks - 1, cmus_host_name(), cores.online);
     if (world.rank == 0)
         CU_ASSERT_PTR_NOT_NULL(strstr(text, expected));
+    CU_ASSERT_EQUAL(check(1, text, sizeof text), CMUS_OK); /* enough for one thread */
+    CU_ASSERT_PTR_NULL(strstr(text, "too few cores"));
     sched_setaffinity(0, sizeof all, &all);
 }
 

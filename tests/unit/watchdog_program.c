@@ -1,10 +1,10 @@
 /* A job of short steps for tests/cli/watchdog.sh, in which a rank fails in one of several ways.
  *
  * watchdog_program WAY REPORT STALL: each rank prints "rank R is process P" and then does steps of 0.1 s, each with a
- * barrier. At step 5: "none" goes on to step 50; "stuck": rank 1 (0, if it is alone) stays in its own work; "fatal",
- * "thread", "both": a fatal failure of rank 1 on the main thread, on another one, or on two at once, while all others
- * wait; "kill": rank 1 dies by SIGKILL; "hang": rank 1 fails, and what should end the job never returns; "two": ranks
- * fail on two ranks.
+ * barrier. At step 5: "none" goes on to step 50; "slow": all take 1.5 s; "stuck": rank 1 (0, if it is alone) stays in
+ * its own work; "fatal", "thread", "both": a fatal failure of rank 1 on the main thread, on another one, or on two at
+ * once, while all others wait; "kill": rank 1 dies by SIGKILL; "hang": rank 1 fails, and what should end the job never
+ * returns; "two": ranks fail on two ranks.
  */
 #include <pthread.h>
 #include <signal.h>
@@ -38,6 +38,8 @@ static void start_failing(const char *name) {
 static void go_wrong(const char *way, int rank, int bad_rank) {
     if (strcmp(way, "two") == 0 && rank < 2)
         cmus_fatal("failed on purpose on rank %d", rank);
+    for (int i = 0; strcmp(way, "slow") == 0 && i < 150; i++)
+        usleep(10000);
     if (rank != bad_rank)
         return;
     if (strcmp(way, "stuck") == 0)
