@@ -41,6 +41,9 @@ typedef struct cmus_passage {
     void *context;
     void (*need)(void *context, size_t to);    /* the weights [0, to) are read next: return when they are there */
     void (*ready)(void *context, size_t from); /* the gradients from `from` to the end will not change any more */
+    /* Not NULL: gradients are not summed over images. It is called when the gradients [begin, begin + count) hold what
+     * one image gave, which does not depend on the others, and leaves 0 there. */
+    void (*take)(void *context, size_t begin, size_t count);
 } cmus_passage;
 
 /* Appends a tensor and returns its offset. Fatal if the name is taken or too long: only the program names tensors. */

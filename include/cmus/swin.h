@@ -60,7 +60,8 @@ cmus_swin_tape *cmus_swin_forward(const cmus_swin *swin, const float *weights, c
 /* Adds to `gradient` (flat) what the listed images of the tape give; d_features [active_count][tokens][channels]
  * belongs to active[0 ... active_count - 1]. Images that are not listed cost nothing. The gradients are the same bits
  * whether the tape holds the maps or all. `passage` (NULL: none) is told after each block which gradients are done; its
- * `ready` is called with cmus_swin_begin() at the end, also if no image is listed. */
+ * `ready` is called with cmus_swin_begin() at the end, also if no image is listed. With its `take`, `gradient` must be
+ * 0 before and is so afterwards. */
 void cmus_swin_backward(const cmus_swin *swin, const float *weights, float *gradient, const cmus_swin_tape *tape,
                         const int *active, int active_count, const float *d_features, const cmus_passage *passage,
                         cmus_arena *scratch);

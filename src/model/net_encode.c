@@ -122,39 +122,29 @@ cmus_encoding *cmus_net_encode(cmus_net *net, const cmus_image *images, int coun
     return encoding;
 }
 
-/* Exact sums: what a backward pass of one image left in the float buffer goes into the sums block by block, while it is
- * still in the cache. */
-typedef struct collector {
+/* With exact sums the network takes what each image gave, and the caller is told what is ready. */
+typedef struct exact_passage {
     cmus_net *net;
-    size_t end;                /* of what is not collected yet */
-    const cmus_passage *after; /* NULL: none */
-} collector;
+    const cmus_passage *outer; /* NULL: none */
+} exact_passage;
 
-static void collect(void *context, size_t from) {
-    collector *c = context;
-    cmus_net_collect(c->net, from, c->end);
-    c->end = from;
-    if (c->after && c->after->ready)
-        c->after->ready(c->after->context, from);
+static void take_exactly(void *context, size_t begin, size_t count) {
+    cmus_net_collect(((const exact_passage *)context)->net, begin, begin + count);
 }
 
-/* Backward through listed images of a tape, one by one if sums are exact: what an image gives must not depend on those
- * that were encoded with it. */
+static void pass_on_ready(void *context, size_t from) {
+    const cmus_passage *outer = ((const exact_passage *)context)->outer;
+    if (outer && outer->ready)
+        outer->ready(outer->context, from);
+}
+
+/* Backward through the listed images of a tape. */
 static void backward(cmus_net *net, int modality, const cmus_swin_tape *tape, const int *active, int count,
                      const float *d_maps, const cmus_passage *passage) {
-    const cmus_swin *swin = net->encoders[modality];
-    if (!net->exact || count == 0) {
-        cmus_swin_backward(swin, net->weights, net->gradient, tape, active, count, d_maps, passage, &net->scratch);
-        return;
-    }
-    size_t end =
-        modality + 1 < CMUS_MODALITIES ? cmus_swin_begin(net->encoders[modality + 1]) : cmus_net_fusion_begin(net);
-    for (int i = 0; i < count; i++) {
-        collector sums = {.net = net, .end = end, .after = i == count - 1 ? passage : NULL};
-        cmus_passage collecting = {.context = &sums, .ready = collect};
-        cmus_swin_backward(swin, net->weights, net->gradient, tape, active + i, 1,
-                           d_maps + (size_t)i * cmus_net_map_size(net), &collecting, &net->scratch);
-    }
+    exact_passage both = {.net = net, .outer = passage};
+    cmus_passage exact = {.context = &both, .ready = pass_on_ready, .take = take_exactly};
+    cmus_swin_backward(net->encoders[modality], net->weights, net->gradient, tape, active, count, d_maps,
+                       net->exact ? &exact : passage, &net->scratch);
 }
 
 /* Chunk c, whose tape is there; images without a gradient are left out. */
