@@ -7,6 +7,11 @@ fi
 # Ranks of one machine talk through shared memory. Single-copy transfers need a system call that containers forbid.
 export OMPI_MCA_btl_vader_single_copy_mechanism=${OMPI_MCA_btl_vader_single_copy_mechanism:-none}
 
+# A link between hosts that is cut is noticed after 8 s, not after minutes; shorter than stall_timeout (src/dist/README.md).
+export OMPI_MCA_oob_tcp_keepalive_time=${OMPI_MCA_oob_tcp_keepalive_time:-5}
+export OMPI_MCA_oob_tcp_keepalive_intvl=${OMPI_MCA_oob_tcp_keepalive_intvl:-1}
+export OMPI_MCA_oob_tcp_keepalive_probes=${OMPI_MCA_oob_tcp_keepalive_probes:-3}
+
 # Threads and ranks that share cores must not spin while they wait.
 export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
 

@@ -15,14 +15,14 @@
 
 /* Where training is: what is done. */
 typedef struct cmus_position {
-    int epoch;    /* epochs that are done */
-    int64_t step; /* updates that are done */
+    int epoch;       /* epochs that are done */
+    int64_t step;    /* updates that are done, skipped ones too */
+    int64_t skipped; /* updates whose loss or gradient was not finite */
 } cmus_position;
 
 /* Replaces FOLD/last. On failure (IO, such as no space left) what was there stays and last.new is removed. */
 cmus_status cmus_checkpoint_write(const char *fold_folder, const cmus_run_identity *identity, cmus_position position,
-                                  const cmus_parameters *parameters, const float *weights,
-                                  float *const moments[CMUS_MOMENTS]);
+                                  const cmus_parameters *parameters, const float *weights, const cmus_moments *moments);
 
 /* Whether there is anything to resume from, complete or not. */
 bool cmus_checkpoint_exists(const char *fold_folder);
@@ -33,6 +33,6 @@ cmus_status cmus_checkpoint_settle(const char *fold_folder, const cmus_run_ident
 
 /* Reads FOLD/last, which cmus_checkpoint_settle() has checked. */
 cmus_status cmus_checkpoint_read(const char *fold_folder, const cmus_parameters *parameters, float *weights,
-                                 float *const moments[CMUS_MOMENTS]);
+                                 const cmus_moments *moments);
 
 #endif

@@ -1,6 +1,8 @@
 /* CMUS-Net: three encoders, the TEM bag's instance weights, cross-modal attention, four heads, the weighted loss.
  *
  * One call computes the gradients of any number of cases (cmus_net_gradients) or their outputs only (cmus_net_outputs).
+ * Where the images of a case are encoded by several ranks, its parts are called one by one: cmus_net_encode for images,
+ * cmus_net_fuse for cases whose maps have been brought together, cmus_net_encode_backward for the images again.
  * A network holds weights and gradients in one flat buffer each (parameters.h). It knows nothing of ranks, files or
  * random numbers: what was drawn (stochastic depth, dropout) comes in with each case. None of these functions is
  * collective. All formulas: Long et al., arXiv 2512.15171, with the rules that this project documents in
@@ -67,7 +69,9 @@ typedef struct cmus_net_config {
     double loss_weight[CMUS_HEADS];
     cmus_activations activations;
     cmus_precision precision; /* of the large products; for the caller to give to cmus_products_precision() */
-    double memory_bytes;      /* what this process may use in all: weights, gradients, Adam's moments and activations */
+    bool exact_sums; /* gradients are summed exactly over images and cases: the same bits in any order (exact_sum.h) */
+    int optimizer_shares; /* ranks that share Adam's moments between them; 0 is 1 */
+    double memory_bytes;  /* what this process may use in all: weights, gradients, Adam's moments and activations */
 } cmus_net_config;
 
 /* The published network: Swin-B, 224 px, three classes, 10 GiB. */
@@ -123,6 +127,64 @@ void cmus_net_gradients(cmus_net *net, const cmus_case *cases, int count, double
 
 /* Forward only; drawn choices in the cases are ignored. */
 void cmus_net_outputs(cmus_net *net, const cmus_case *cases, int count, cmus_case_result *results);
+
+/* The exact sums of the gradients, [parameters->size] in fixed point, with config.exact_sums; else NULL. Added to by
+ * cmus_net_fuse() and cmus_net_encode_backward(), which leave 0 in cmus_net_gradient() then. */
+int64_t *cmus_net_exact_sums(cmus_net *net);
+/* Whether a gradient was met that exact sums can't hold (not finite, or above CMUS_EXACT_LIMIT); forgets it. */
+bool cmus_net_exact_overflow(cmus_net *net);
+
+/* Part by part ------------------------------------------------------------------------------------------------------
+ */
+
+/* How much a forward pass leaves for the backward pass. */
+typedef enum cmus_keep {
+    CMUS_KEEP_NOTHING, /* no backward pass follows, or one that goes forward once more */
+    CMUS_KEEP_MAPS,    /* the maps between the branches; what lies inside a branch is computed again */
+    CMUS_KEEP_ALL      /* also q, k, v and the hidden layer of every branch */
+} cmus_keep;
+
+/* An image on its way through its encoder. */
+typedef struct cmus_image {
+    cmus_modality modality;
+    const float *pixels; /* [3][S][S]; NULL where only its cost or memory is asked for */
+    const float *depth;  /* stochastic depth [blocks][2], or NULL: nothing is dropped */
+} cmus_image;
+
+/* Floats of a feature map: [tokens][channels] of the last stage. */
+size_t cmus_net_map_size(const cmus_net *net);
+/* Place of the first tensor behind the encoders in the flat buffer. */
+size_t cmus_net_fusion_begin(const cmus_net *net);
+
+/* FLOPs of the matrix products of an image's forward pass, as its stochastic depth was drawn. */
+double cmus_net_image_cost(const cmus_net *net, const float *depth);
+/* Whether the memory holds these images [count] at once, sorted by modality (as for cmus_net_encode). */
+bool cmus_net_fits(const cmus_net *net, const cmus_image *images, int count, cmus_keep keep);
+/* Whether config.activations allows this. */
+bool cmus_net_may_keep(const cmus_net *net, cmus_keep keep);
+
+/* Images that went through the encoders and wait for their gradient. Lives in the network's memory: the next
+ * cmus_net_encode() takes it over. Free it with cmus_net_encoding_free(). */
+typedef struct cmus_encoding cmus_encoding;
+
+/* maps [count][map size]: the features of the images [count], which are sorted by modality in the order of
+ * cmus_modality. The images must stay until cmus_net_encode_backward(). `passage` (NULL: none) is asked for weights. */
+cmus_encoding *cmus_net_encode(cmus_net *net, const cmus_image *images, int count, cmus_keep keep,
+                               const cmus_passage *passage, float *maps);
+void cmus_net_encoding_free(cmus_encoding *encoding);
+
+/* What becomes of whole cases [count]: bags, attention, heads, losses. maps: [images][map size], case after case the
+ * TEM images, OM, IM. Of the cases tem_count, label and dropout are used. With d_maps NULL (and scale unused): forward
+ * only. Else d_maps [images][map size] = scale * d(total_loss)/d(maps), gradients += for the weights behind the
+ * encoders, and used [images] says which images have any gradient: the map of the others in d_maps is undefined. */
+void cmus_net_fuse(cmus_net *net, const cmus_case *cases, int count, const float *maps, double scale, float *d_maps,
+                   bool *used, cmus_case_result *results);
+
+/* Adds to the gradient buffer what the images give for d_maps [count][map size] (overwritten), in the encoding's order;
+ * images that are not `used` cost nothing. Encoders are done in the order IM, OM, TEM. `passage` (NULL: none) is told
+ * what is ready: give it with the last images of an update only. */
+void cmus_net_encode_backward(cmus_net *net, cmus_encoding *encoding, float *d_maps, const bool *used,
+                              const cmus_passage *passage);
 
 /* How many images' activations the memory holds at once if everything is kept and no branch dropped, for messages. */
 int cmus_net_images_at_once(const cmus_net *net);

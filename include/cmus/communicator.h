@@ -22,10 +22,7 @@ cmus_communicator cmus_communicator_begin(int *argc, char ***argv, const char *p
 /* Collective. */
 void cmus_communicator_end(void);
 
-/* Collective. In place: the sum over ranks of count floats, in buckets of `bucket_bytes`. For a given number of ranks
- * the result is the same to the bit in every run. */
-void cmus_sum_floats(const cmus_communicator *communicator, float *values, size_t count, size_t bucket_bytes);
-/* Collective. In place. */
+/* Collective. In place: the sums over the ranks. Gradients are summed by reducer.h. */
 void cmus_sum_doubles(const cmus_communicator *communicator, double *values, size_t count);
 /* Collective. From `root` to all. */
 void cmus_broadcast(const cmus_communicator *communicator, void *data, size_t size, int root);

@@ -13,6 +13,7 @@ typedef struct cmus_evaluator {
     cmus_dataset *dataset;
     const cmus_config *config;
     cmus_prefetch *prefetch;
+    const cmus_passage *passage; /* asked for weights; NULL: they are all there */
 } cmus_evaluator;
 
 /* One case's outputs. Its TEM arrays [result.tem...] are owned: cmus_predictions_free(). */
@@ -21,10 +22,10 @@ typedef struct cmus_prediction {
     cmus_case_result result;
 } cmus_prediction;
 
-/* Collective. Runs the cases `indices` [count], each on one rank; they must be the next group of the prefetch, queued
- * with epoch -1. `metrics` gets the sums of all ranks. `predictions`: NULL on every rank, or an array [count] that rank
- * 0 gets filled in the order of `indices` (ignored on the others). FORMAT or CHECKSUM on every rank, if any of them
- * can't read a case. */
+/* Collective. Runs the cases `indices` [count], their images shared out; they must be the next group of the prefetch,
+ * queued with epoch -1. `metrics` gets the sums of all ranks. `predictions`: NULL on every rank, or an array [count]
+ * that rank 0 gets filled in the order of `indices` (ignored on the others). FORMAT or CHECKSUM on every rank, if any
+ * of them can't read a case. */
 cmus_status cmus_evaluate(const cmus_evaluator *evaluator, const int *indices, int count, cmus_metrics *metrics,
                           cmus_prediction *predictions);
 void cmus_predictions_free(cmus_prediction *predictions, int count);

@@ -66,6 +66,9 @@ cmus_status cmus_sha256_file(const char *path, char text[CMUS_SHA256_TEXT]);
 cmus_status cmus_sha256_copy(const char *path, const char *copy, char text[CMUS_SHA256_TEXT],
                              void (*tell)(void *data, size_t bytes), void *data);
 
+/* XXH3 of a stretch of memory: fast, against accidents only. */
+uint64_t cmus_hash_bytes(const void *data, size_t size);
+
 /* Writes FOLDER/MANIFEST.sha256 for the named files, in the form of sha256sum. */
 cmus_status cmus_manifest_write(const char *folder, const char *const *names, size_t count);
 

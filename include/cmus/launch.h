@@ -5,10 +5,18 @@
 #include "cmus/communicator.h"
 #include "cmus/status.h"
 
-/* Collective. ARGUMENT if a launcher started several processes that do not know of each other (SLURM_NTASKS, PMI_SIZE,
- * PMIX and the like say more than one, MPI says 1): the message gives the right command. Warns, with numbers, if the
- * ranks' threads on a host are more than the cores they may use, or a rank is bound to fewer cores than it has threads.
- * MISMATCH if the program on this rank is not that of rank 0 (SHA-256 of /proc/self/exe): it names ranks and hosts. */
+/* Collective. `threads`: of this rank.
+ *
+ * ARGUMENT if a launcher started several processes that do not know of each other (the environment of srun, of another
+ * MPI's mpirun or mpiexec says more than one, MPI says 1): the message gives the right command. One process that an
+ * `mpirun -np 1` of this MPI started is what was asked for, whatever surrounds it. One that was started plainly, not
+ * by srun, in a Slurm job with several tasks works, and leaves the other tasks idle: a warning.
+ *
+ * MISMATCH if the program on a rank is not that of rank 0 (SHA-256 of /proc/self/exe): it names ranks and hosts. IO if
+ * it can't be read.
+ *
+ * Warns on rank 0, with numbers, if the ranks' threads on a host are more than the cores that they may use, or a rank
+ * may use fewer cores than it has threads. */
 cmus_status cmus_launch_check(const cmus_communicator *communicator, int threads);
 
 /* Collective. MISMATCH if `text` is not the same on every rank, such as a hash of the configuration, of the data set,
@@ -17,7 +25,7 @@ cmus_status cmus_launch_check(const cmus_communicator *communicator, int threads
 cmus_status cmus_launch_same(const cmus_communicator *communicator, const char *what, const char *text);
 
 /* Collective. One line for the log on rank 0 (NULL on others; free with cmus_free()): hosts with their ranks, threads a
- * rank, cores. Such as "2 hosts (n1: ranks 0-1, n2: ranks 2-3), 4 ranks x 8 threads on 32 cores". */
+ * rank, cores that they may use. Such as "2 hosts (n1: ranks 0-1, n2: ranks 2-3), 4 ranks x 8 threads on 32 cores". */
 char *cmus_launch_description(const cmus_communicator *communicator, int threads);
 
 #endif

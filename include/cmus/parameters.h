@@ -34,6 +34,15 @@ typedef struct cmus_parameters {
     size_t size; /* floats in the flat buffer: the sum of the sizes, without gaps */
 } cmus_parameters;
 
+/* What goes on around a pass through the network, told by places in the flat buffer: weights may still be on their way
+ * when a forward pass begins, and gradients leave before the backward pass ends. A forward pass walks the buffer from
+ * its beginning to its end, a backward pass the other way. */
+typedef struct cmus_passage {
+    void *context;
+    void (*need)(void *context, size_t to);    /* the weights [0, to) are read next: return when they are there */
+    void (*ready)(void *context, size_t from); /* the gradients from `from` to the end will not change any more */
+} cmus_passage;
+
 /* Appends a tensor and returns its offset. Fatal if the name is taken or too long: only the program names tensors. */
 size_t cmus_parameters_add(cmus_parameters *parameters, cmus_initial initial, int fan_in, int dimensions,
                            const int *shape, const char *format, ...) __attribute__((format(printf, 6, 7)));

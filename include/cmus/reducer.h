@@ -28,8 +28,9 @@ typedef enum cmus_wire {
 } cmus_wire;
 
 typedef struct cmus_reducer_options {
-    size_t size;         /* values of the flat buffer */
-    size_t bucket_bytes; /* of the gradients of a bucket, as float32 */
+    size_t size;         /* values of the flat buffer; may be 0 */
+    size_t bucket_bytes; /* of the gradients of a bucket, as float32; rounded down to whole lines of 16 values, at least
+                            one, at most 1 GiB */
     cmus_wire wire;
     bool shard;
 } cmus_reducer_options;
@@ -48,14 +49,18 @@ typedef struct cmus_reducer_statistics {
 
 typedef struct cmus_reducer cmus_reducer;
 
-/* Collective. Starts the communication thread (none for one rank). Free it with cmus_reducer_free(), collective. */
+/* Collective. Starts the communication thread (none for one rank: then begin, ready, finish, spread and need do
+ * nothing, and no value is rounded). On the way are up to three buckets; beside the buffer they need up to 3 x
+ * bucket_bytes, as much for bfloat16 and twice as much for integers. Free it with cmus_reducer_free(), collective. */
 cmus_reducer *cmus_reducer_create(const cmus_communicator *communicator, const cmus_reducer_options *options);
+/* Collective. Waits for a spread that is under way; a sum must be finished. NULL is allowed. */
 void cmus_reducer_free(cmus_reducer *reducer);
 
 size_t cmus_reducer_buckets(const cmus_reducer *reducer);
 /* Bytes that this rank sends for one sum (and for one spread, if sharded). */
 double cmus_reducer_bytes(const cmus_reducer *reducer);
-cmus_reducer_statistics cmus_reducer_state(const cmus_reducer *reducer);
+/* Not collective. All zero for one rank. */
+cmus_reducer_statistics cmus_reducer_state(cmus_reducer *reducer);
 
 /* The pieces whose sums this rank gets, by rising `begin`, owned by the reducer; they do not overlap. Sharded: with
  * those of the other ranks they make up the whole buffer. Not sharded, or one rank: one piece, the whole buffer. */
@@ -65,17 +70,19 @@ const cmus_piece *cmus_reducer_pieces(const cmus_reducer *reducer, size_t *count
  * still on its way is waited for by the communication thread, not here. */
 void cmus_reducer_begin(cmus_reducer *reducer, void *values);
 /* Not collective. The values from `from` to the end of the buffer will not be changed by the caller any more; `from`
- * never rises. Costs a lock; never waits for communication. */
+ * never rises (fatal). Costs a lock; never waits for communication. */
 void cmus_reducer_ready(cmus_reducer *reducer, size_t from);
 /* Collective. Everything is ready; waits until the sums are there: in this rank's pieces. What lies outside of them is
  * undefined (not sharded: nothing lies outside). */
 void cmus_reducer_finish(cmus_reducer *reducer);
 
 /* Collective. Sharded only (else, and for one rank, it does nothing): sends this rank's pieces of `values` (float) to
- * all and receives theirs, from the beginning of the buffer on. Returns at once; the caller must not write `values`,
- * and may read values below `to` after cmus_reducer_need(reducer, to). */
+ * all and receives theirs, from the beginning of the buffer on. Returns at once (a spread before it is waited for). The
+ * caller may read values below `to` after cmus_reducer_need(reducer, to), and may write values only after
+ * cmus_reducer_need(reducer, size) or after the finish of a sum that began later: until then they are being sent. */
 void cmus_reducer_spread(cmus_reducer *reducer, float *values);
-/* Not collective. Waits until the values [0, to) of the spread are here; returns at once if none is on its way. */
+/* Not collective. Waits until the values [0, to) of the spread are here, and with to >= size also until this rank's
+ * have left; returns at once if none is on its way. */
 void cmus_reducer_need(cmus_reducer *reducer, size_t to);
 
 /* Collective. The values [begin, begin + count) of a sharded array, of which every rank holds its pieces one after

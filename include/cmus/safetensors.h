@@ -43,7 +43,9 @@ typedef struct cmus_tensor_source {
     const char *name, *type;
     int dimensions;
     int64_t shape[CMUS_STORED_DIMENSIONS];
-    const void *data;
+    const void *data; /* or NULL: `get` fills `values` with the tensor's `count` elements when they are written */
+    void *context;
+    void (*get)(void *context, size_t count, void *values);
 } cmus_tensor_source;
 
 /* Writes a file (atomic, as file.h): I64 before F32, so that all are aligned, and by name within each; the array is

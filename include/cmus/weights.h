@@ -25,8 +25,17 @@ cmus_status cmus_weights_read(const char *path, const cmus_parameters *parameter
 cmus_status cmus_weights_initialize(const char *path, const cmus_parameters *parameters, float *weights,
                                     size_t *left_out);
 
-/* Adam's moments: `first.`, `second.`, `second_max.` in front of each name. */
-cmus_status cmus_moments_write(const char *path, const cmus_parameters *parameters, float *const moments[CMUS_MOMENTS]);
-cmus_status cmus_moments_read(const char *path, const cmus_parameters *parameters, float *const moments[CMUS_MOMENTS]);
+/* Where moments lie, which may be on many ranks: the values [begin, begin + count) of moment number 0 to 2 are got from
+ * there or set. */
+typedef struct cmus_moments {
+    void *context;
+    void (*get)(void *context, int moment, size_t begin, size_t count, float *values);
+    void (*set)(void *context, int moment, size_t begin, size_t count, const float *values);
+} cmus_moments;
+
+/* Adam's moments: `first.`, `second.`, `second_max.` in front of each name. A tensor at a time is in memory. After a
+ * failure some of them may have been set. */
+cmus_status cmus_moments_write(const char *path, const cmus_parameters *parameters, const cmus_moments *moments);
+cmus_status cmus_moments_read(const char *path, const cmus_parameters *parameters, const cmus_moments *moments);
 
 #endif

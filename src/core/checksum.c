@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 #include "cmus/file.h"
 #include "cmus/log.h"
@@ -15,6 +16,10 @@ static const size_t MANIFEST_LIMIT = (size_t)64 << 20;
 static void to_text(const unsigned char *hash, char text[CMUS_SHA256_TEXT]) {
     for (int i = 0; i < 32; i++)
         snprintf(text + 2 * i, 3, "%02x", hash[i]);
+}
+
+uint64_t cmus_hash_bytes(const void *data, size_t size) {
+    return XXH3_64bits(data, size);
 }
 
 static EVP_MD_CTX *begin_digest(void) {

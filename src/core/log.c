@@ -1,6 +1,8 @@
 #include "cmus/log.h"
 
+#include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -73,7 +75,26 @@ void cmus_error(const char *format, ...) {
     va_end(arguments);
 }
 
+/* Has the kernel kill this process when CMUS_FATAL_SECONDS are over: ending a job means calls that may never return (to
+ * a network that is cut, a stopped mpirun, a full pipe), perhaps beside a thread that holds a lock. No thread of this
+ * process has to run for it. */
+static void arm_last_resort(void) {
+    struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGKILL};
+    struct itimerspec once = {.it_value.tv_sec = CMUS_FATAL_SECONDS};
+    timer_t timer;
+    if (timer_create(CLOCK_MONOTONIC, &event, &timer) == 0 && timer_settime(timer, 0, &once, NULL) == 0)
+        return;
+    signal(SIGALRM, SIG_DFL); /* no timers left */
+    alarm(CMUS_FATAL_SECONDS);
+}
+
 void cmus_fatal_at(const char *file, int line, const char *format, ...) {
+    static atomic_flag ending = ATOMIC_FLAG_INIT;
+    static _Thread_local bool here;
+    bool first = !atomic_flag_test_and_set(&ending), again = here;
+    here = true;
+    if (first)
+        arm_last_resort();
     char host[256] = "unknown host", message[2048];
     gethostname(host, sizeof host - 1);
     va_list arguments;
@@ -82,6 +103,10 @@ void cmus_fatal_at(const char *file, int line, const char *format, ...) {
     va_end(arguments);
     fprintf(stderr, "%s: fatal on rank %d of %d (%s, %s:%d): %s\n", state.program, state.rank, state.ranks, host, file,
             line, message);
+    if (again) /* the end itself failed */
+        _exit(1);
+    while (!first) /* another thread ends the job */
+        pause();
     fflush(NULL);
     if (state.clean)
         state.clean();

@@ -12,21 +12,6 @@
 enum { MESSAGE_SIZE = 4096, EXCHANGE_TAG = 1 };
 static const size_t BROADCAST_PART = (size_t)1 << 28; /* bytes */
 
-void cmus_sum_floats(const cmus_communicator *communicator, float *values, size_t count, size_t bucket_bytes) {
-    if (communicator->ranks == 1)
-        return;
-    size_t bucket = bucket_bytes / sizeof(float);
-    if (bucket < 1)
-        bucket = 1;
-    if (bucket > INT_MAX)
-        bucket = INT_MAX;
-    for (size_t done = 0; done < count; done += bucket) {
-        size_t part = count - done < bucket ? count - done : bucket;
-        cmus_mpi_check(MPI_Allreduce(MPI_IN_PLACE, values + done, (int)part, MPI_FLOAT, MPI_SUM, MPI_COMM_WORLD),
-                       "MPI_Allreduce");
-    }
-}
-
 void cmus_sum_doubles(const cmus_communicator *communicator, double *values, size_t count) {
     if (communicator->ranks == 1)
         return;

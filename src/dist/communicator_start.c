@@ -1,6 +1,6 @@
 /* Start and end of MPI, and what a rank knows of its place: host, processors, version. */
 #include <mpi.h>
-#include <sched.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,9 +9,10 @@
 
 #include "cmus/communicator.h"
 #include "cmus/log.h"
+#include "host_cores.h"
 #include "mpi_check.h"
 
-static bool running;
+static atomic_bool running;
 
 void cmus_mpi_check(int code, const char *call) {
     if (code == MPI_SUCCESS)
@@ -24,12 +25,12 @@ void cmus_mpi_check(int code, const char *call) {
 
 /* exit() inside argp (--help, wrong usage) must not leave MPI open: mpirun would call that a crash. */
 static void finish_at_exit(void) {
-    if (running) {
-        running = false;
+    if (atomic_exchange(&running, false))
         MPI_Finalize();
-    }
 }
 
+/* On the thread that failed, whatever the others do. If mpirun can't be reached, MPI_Abort does not return, and log.h
+ * has this process killed; a rank that mpirun does not end then is ended by its own watchdog (watchdog.h). */
 static void abort_all(int code) {
     running = false;
     MPI_Abort(MPI_COMM_WORLD, code);
@@ -40,6 +41,7 @@ cmus_communicator cmus_communicator_begin(int *argc, char ***argv, const char *p
     int provided = 0;
     if (MPI_Init_thread(argc, argv, MPI_THREAD_MULTIPLE, &provided) != MPI_SUCCESS)
         cmus_fatal("MPI can't start; start %s by itself or under the mpirun of the MPI it was built with", program);
+    cmus_set_fatal_exit(abort_all);
     running = true;
     atexit(finish_at_exit);
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
@@ -47,7 +49,6 @@ cmus_communicator cmus_communicator_begin(int *argc, char ***argv, const char *p
     cmus_mpi_check(MPI_Comm_rank(MPI_COMM_WORLD, &communicator.rank), "MPI_Comm_rank");
     cmus_mpi_check(MPI_Comm_size(MPI_COMM_WORLD, &communicator.ranks), "MPI_Comm_size");
     cmus_log_begin(program, communicator.rank, communicator.ranks);
-    cmus_set_fatal_exit(abort_all);
     if (provided < MPI_THREAD_MULTIPLE)
         cmus_fatal("this MPI allows only one thread to call it, and gradients travel on a thread of their own; use a "
                    "build of MPI with MPI_THREAD_MULTIPLE");
@@ -56,24 +57,6 @@ cmus_communicator cmus_communicator_begin(int *argc, char ***argv, const char *p
 
 void cmus_communicator_end(void) {
     finish_at_exit();
-}
-
-int cmus_threads_per_rank(void) {
-    cpu_set_t own, together;
-    CPU_ZERO(&own);
-    CPU_ZERO(&together);
-    bool known = sched_getaffinity(0, sizeof own, &own) == 0;
-    int count = known ? CPU_COUNT(&own) : 1, sum = 0;
-    MPI_Comm machine;
-    cmus_mpi_check(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &machine),
-                   "MPI_Comm_split_type");
-    cmus_mpi_check(MPI_Allreduce(&count, &sum, 1, MPI_INT, MPI_SUM, machine), "MPI_Allreduce");
-    cmus_mpi_check(MPI_Allreduce(&own, &together, sizeof own, MPI_BYTE, MPI_BOR, machine), "MPI_Allreduce");
-    MPI_Comm_free(&machine);
-    int processors = CPU_COUNT(&together) > 0 ? CPU_COUNT(&together) : 1;
-    /* bound ranks: sum = processors, so each keeps its own; unbound: each counts all, and gets an even share */
-    int threads = (int)((long)count * processors / (sum > 0 ? sum : 1));
-    return threads > 0 ? threads : 1;
 }
 
 const char *cmus_host_name(void) {

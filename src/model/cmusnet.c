@@ -1,6 +1,7 @@
 /* The network as a whole: its parts and its buffers. */
 #include "cmus/cmusnet.h"
 
+#include "cmus/exact_sum.h"
 #include "cmus/log.h"
 #include "cmus/memory.h"
 #include "net_internal.h"
@@ -19,6 +20,7 @@ cmus_status cmus_net_create(const cmus_net_config *config, bool training, cmus_n
     }
     for (int m = 0; m < CMUS_MODALITIES; m++)
         net->encoders[m] = cmus_swin_create(&swin, &net->parameters, encoder_names[m]);
+    net->fusion_begin = net->parameters.size;
     int channels = cmus_swin_channels(net->encoders[0]);
     net->attention =
         cmus_cross_attention_create(&net->parameters, "CrossAttn", cmus_swin_tokens(net->encoders[0]), channels,
@@ -32,6 +34,8 @@ cmus_status cmus_net_create(const cmus_net_config *config, bool training, cmus_n
     net->weights = cmus_allocate(net->parameters.size, sizeof *net->weights);
     if (training)
         net->gradient = cmus_allocate(net->parameters.size, sizeof *net->gradient);
+    if (training && config->exact_sums)
+        net->exact = cmus_allocate(net->parameters.size, sizeof *net->exact);
     *result = net;
     return CMUS_OK;
 }
@@ -45,6 +49,7 @@ void cmus_net_free(cmus_net *net) {
     cmus_arena_free(&net->scratch);
     cmus_free(net->weights);
     cmus_free(net->gradient);
+    cmus_free(net->exact);
     cmus_parameters_free(&net->parameters);
     cmus_free(net);
 }
@@ -63,6 +68,33 @@ float *cmus_net_weights(cmus_net *net) {
 
 float *cmus_net_gradient(cmus_net *net) {
     return net->gradient;
+}
+
+int64_t *cmus_net_exact_sums(cmus_net *net) {
+    return net->exact;
+}
+
+bool cmus_net_exact_overflow(cmus_net *net) {
+    bool overflow = net->overflow;
+    net->overflow = false;
+    return overflow;
+}
+
+void cmus_net_collect(cmus_net *net, size_t from, size_t to) {
+    if (!cmus_exact_add(net->exact + from, net->gradient + from, to - from))
+        net->overflow = true;
+}
+
+size_t cmus_net_map_size(const cmus_net *net) {
+    return (size_t)cmus_swin_tokens(net->encoders[0]) * (size_t)cmus_swin_channels(net->encoders[0]);
+}
+
+size_t cmus_net_fusion_begin(const cmus_net *net) {
+    return net->fusion_begin;
+}
+
+double cmus_net_image_cost(const cmus_net *net, const float *depth) {
+    return cmus_swin_cost(net->encoders[0], depth);
 }
 
 int cmus_net_blocks(const cmus_net *net) {

@@ -1,5 +1,5 @@
-/* The network's insides, shared by cmusnet.c (structure), net_plan.c (memory) and net_group.c (one group of cases
- * through the network). */
+/* The network's insides, shared by cmusnet.c (structure), net_plan.c (memory), net_encode.c (images),
+ * net_fuse.c (cases) and net_group.c (both for a group of cases). */
 #ifndef CMUS_NET_INTERNAL_H
 #define CMUS_NET_INTERNAL_H
 
@@ -16,40 +16,37 @@ struct cmus_net {
     cmus_cross_attention attention;
     cmus_heads heads;
     float *weights, *gradient; /* flat; gradient NULL: inference only */
+    int64_t *exact;            /* exact sums of the gradients, flat; NULL: summed as floats */
+    bool overflow;             /* a gradient that they can't hold was met */
+    size_t fusion_begin;       /* of the tensors behind the encoders */
     double room;               /* bytes for tapes, scratch and maps */
     int images_at_once;        /* that the room holds if everything is kept; at least 1 */
     cmus_arena tapes, scratch; /* grown to what the largest group needed */
 };
 
-/* The images of one modality of all cases of a group, in the order of the cases. They go through the encoder in
- * `chunks` calls of about the same size. */
-typedef struct image_list {
-    int count, chunks;
-    const float **pixels;   /* [count]: [3][S][S] */
-    const float **depth;    /* [count]: [blocks][2] or NULL */
-    double *weight;         /* [count]: share in the case's map; 1 for OM and IM */
-    cmus_swin_tape **tapes; /* [chunks] */
-    float *maps, *d_maps;   /* [count][tokens][channels]; made by the group */
-} image_list;
+/* The images of a group of cases, sorted by modality for the encoders. */
+typedef struct cmus_group_images {
+    int count;
+    cmus_image *images; /* [count] */
+    size_t *place; /* [count]: where each lies in the order of the cases: TEM images, OM, IM of one after another */
+} cmus_group_images;
 
-/* Without maps. `drawn`: with the stochastic depth of the cases. */
-image_list cmus_list_make(const cmus_net *net, const cmus_case *cases, int count, cmus_modality modality, bool drawn);
-void cmus_list_free(image_list *list);
-
-/* First image of chunk c; the end of the last one for c = chunks. */
-static inline int cmus_chunk_begin(const image_list *list, int c) {
-    return (int)((long long)list->count * c / list->chunks);
-}
+/* `drawn`: with the stochastic depth of the cases. */
+cmus_group_images cmus_group_images_make(const cmus_net *net, const cmus_case *cases, int count, bool drawn);
+void cmus_group_images_free(cmus_group_images *group);
 
 /* Calls into which `images` images are divided. */
 int cmus_net_chunks(const cmus_net *net, int images);
+
+/* Bytes of the maps of an image, with its share of what its case needs. */
+double cmus_net_map_bytes(const cmus_net *net);
 
 typedef struct cmus_net_need {
     size_t tapes, scratch; /* bytes of the arenas */
 } cmus_net_need;
 
-/* What the encoders need for these lists: all tapes together, or the largest one if nothing is kept. */
-cmus_net_need cmus_net_needed(const cmus_net *net, const image_list lists[CMUS_MODALITIES], cmus_keep keep);
+/* Exact sums: adds the gradients [from, to) to the sums and leaves 0. */
+void cmus_net_collect(cmus_net *net, size_t from, size_t to);
 
 /* Sets the room and what follows from it. CONFIG if one image does not fit. */
 cmus_status cmus_net_plan_memory(cmus_net *net, bool training);

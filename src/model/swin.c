@@ -89,6 +89,10 @@ void cmus_swin_free(cmus_swin *swin) {
     cmus_free(swin);
 }
 
+size_t cmus_swin_begin(const cmus_swin *swin) {
+    return swin->patch_weight;
+}
+
 int cmus_swin_tokens(const cmus_swin *swin) {
     return swin->stages[CMUS_SWIN_STAGES - 1].tokens;
 }
@@ -99,6 +103,24 @@ int cmus_swin_channels(const cmus_swin *swin) {
 
 int cmus_swin_blocks(const cmus_swin *swin) {
     return swin->blocks;
+}
+
+double cmus_swin_cost(const cmus_swin *swin, const float *depth) {
+    const swin_stage *first = &swin->stages[0];
+    double flops = 2.0 * first->tokens * PATCH_VALUES * first->channels;
+    for (int s = 0; s < CMUS_SWIN_STAGES; s++) {
+        const swin_stage *stage = &swin->stages[s];
+        double tokens = stage->tokens, channels = stage->channels;
+        for (int b = stage->first_block; b < stage->first_block + stage->depth; b++) {
+            if (!depth || depth[2 * b] != 0) /* q, k, v, output; scores and mixing in windows of 49 */
+                flops += 2 * tokens * channels * (4 * channels + 2 * 49);
+            if (!depth || depth[2 * b + 1] != 0)
+                flops += 2 * tokens * channels * 2 * MLP_RATIO * channels;
+        }
+        if (s + 1 < CMUS_SWIN_STAGES)
+            flops += 2 * (double)stage[1].tokens * 4 * channels * 2 * channels;
+    }
+    return flops;
 }
 
 const float *cmus_swin_stage_out(const cmus_swin *swin, const cmus_swin_tape *tape, int stage) {

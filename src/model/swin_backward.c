@@ -198,10 +198,18 @@ static backward_state make_state(const cmus_swin *swin, const float *weights, fl
         .factor = cmus_arena_take(scratch, 1, list)};
 }
 
+static void ready(const cmus_passage *passage, size_t from) {
+    if (passage && passage->ready)
+        passage->ready(passage->context, from);
+}
+
 void cmus_swin_backward(const cmus_swin *swin, const float *weights, float *gradient, const cmus_swin_tape *tape,
-                        const int *active, int active_count, const float *d_features, cmus_arena *scratch) {
-    if (active_count == 0)
+                        const int *active, int active_count, const float *d_features, const cmus_passage *passage,
+                        cmus_arena *scratch) {
+    if (active_count == 0) {
+        ready(passage, cmus_swin_begin(swin));
         return;
+    }
     if (tape->keep == CMUS_KEEP_NOTHING)
         cmus_fatal("the backward pass needs a tape that was kept");
     backward_state state = make_state(swin, weights, gradient, active, active_count, scratch);
@@ -218,9 +226,13 @@ void cmus_swin_backward(const cmus_swin *swin, const float *weights, float *grad
             const block_tape *block = &tape->blocks[stage->first_block + b];
             mlp_backward(&state, stage, &stage->blocks[b], block);
             attention_backward(&state, stage, &stage->blocks[b], &stage->windows[b % 2], block);
+            ready(passage, stage->blocks[b].norm1_weight);
         }
-        if (s > 0)
+        if (s > 0) {
             merge_backward(&state, swin, tape, s - 1);
+            ready(passage, swin->stages[s - 1].merge_weight);
+        }
     }
     embed_backward(&state, swin, tape);
+    ready(passage, cmus_swin_begin(swin));
 }

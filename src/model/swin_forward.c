@@ -157,30 +157,41 @@ static void merge_forward(const cmus_swin *swin, int index, const float *weights
     cmus_product(&normal, &weight, &result, cmus_subset_rows(&merged), next->channels, wide);
 }
 
+/* The tensors of a layer lie together and in the order of the layers, so the last one's end is what a layer needs. */
+static void need(const cmus_passage *passage, size_t to) {
+    if (passage && passage->need)
+        passage->need(passage->context, to);
+}
+
 cmus_swin_tape *cmus_swin_forward(const cmus_swin *swin, const float *weights, const float *const *images,
                                   const float *const *depth, int count, cmus_keep keep, cmus_arena *memory,
-                                  cmus_arena *scratch_memory, float *features) {
+                                  cmus_arena *scratch_memory, const cmus_passage *passage, float *features) {
     cmus_swin_tape *tape = cmus_swin_tape_take(swin, depth, count, keep, memory);
     size_t unit = (size_t)count * swin->unit * sizeof(float);
     cmus_arena_reset(scratch_memory);
     forward_scratch scratch = {.map = cmus_arena_take(scratch_memory, 1, unit),
                                .wide = cmus_arena_take(scratch_memory, FORWARD_UNITS - 1, unit)};
+    need(passage, swin->stages[0].blocks[0].norm1_weight);
     embed(swin, weights, images, tape);
     for (int s = 0; s < CMUS_SWIN_STAGES; s++) {
         const swin_stage *stage = &swin->stages[s];
         for (int b = 0; b < stage->depth; b++) {
             const block_tape *block = &tape->blocks[stage->first_block + b];
+            need(passage, stage->blocks[b].mlp3_bias + (size_t)stage->channels);
             attention_forward(stage, &stage->blocks[b], &stage->windows[b % 2], weights, block, count, &scratch);
             mlp_forward(stage, &stage->blocks[b], weights, block, count, &scratch);
         }
-        if (s + 1 < CMUS_SWIN_STAGES)
+        if (s + 1 < CMUS_SWIN_STAGES) {
+            need(passage, stage->merge_norm_bias + 4 * (size_t)stage->channels);
             merge_forward(swin, s, weights, tape, &scratch);
+        }
     }
     const swin_stage *last = &swin->stages[CMUS_SWIN_STAGES - 1];
     cmus_subset all = {.count = count, .tokens = last->tokens};
     const float *out = cmus_swin_stage_out(swin, tape, CMUS_SWIN_STAGES - 1);
     if (keep != CMUS_KEEP_NOTHING)
         cmus_row_statistics(tape->out_statistics, out, &all, last->channels);
+    need(passage, swin->norm_bias + (size_t)last->channels);
     cmus_layernorm_forward(features, out, weights + swin->norm_weight, weights + swin->norm_bias, &all, last->channels);
     return tape;
 }

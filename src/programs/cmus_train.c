@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cmus/launch.h"
 #include "cmus/log.h"
 #include "cmus/memory.h"
 #include "cmus/program.h"
@@ -122,6 +123,7 @@ static cmus_status train(const cmus_communicator *communicator, const arguments 
     cmus_config config;
     cmus_status status = cmus_config_read(given->train.config, given->overrides, given->override_count, &config);
     CMUS_TRY(cmus_agree(communicator, status));
+    CMUS_TRY(cmus_launch_check(communicator, omp_get_max_threads()));
     return cmus_train_fold(communicator, &config, &given->train);
 }
 

@@ -46,7 +46,8 @@ static bool place_exists(const char *fold_folder, const char *place) {
 }
 
 static cmus_status write_state(const char *path, const cmus_run_identity *identity, cmus_position position) {
-    json_t *state = json_pack("{s:i, s:I}", "epoch", position.epoch, "step", (json_int_t)position.step);
+    json_t *state = json_pack("{s:i, s:I, s:I}", "epoch", position.epoch, "step", (json_int_t)position.step, "skipped",
+                              (json_int_t)position.skipped);
     cmus_run_identity_write(identity, state);
     cmus_status status = cmus_json_write(path, state);
     json_decref(state);
@@ -54,8 +55,7 @@ static cmus_status write_state(const char *path, const cmus_run_identity *identi
 }
 
 static cmus_status write_files(const char *folder, const cmus_run_identity *identity, cmus_position position,
-                               const cmus_parameters *parameters, const float *weights,
-                               float *const moments[CMUS_MOMENTS]) {
+                               const cmus_parameters *parameters, const float *weights, const cmus_moments *moments) {
     CMUS_TRY(cmus_folder_make(folder));
     char *weight_path = cmus_path_join(folder, files[0]), *moment_path = cmus_path_join(folder, files[1]);
     char *state_path = cmus_path_join(folder, files[2]);
@@ -72,7 +72,7 @@ static cmus_status write_files(const char *folder, const cmus_run_identity *iden
 
 cmus_status cmus_checkpoint_write(const char *fold_folder, const cmus_run_identity *identity, cmus_position position,
                                   const cmus_parameters *parameters, const float *weights,
-                                  float *const moments[CMUS_MOMENTS]) {
+                                  const cmus_moments *moments) {
     CMUS_TRY(remove_place(fold_folder, "last.new"));
     char *folder = cmus_path_join(fold_folder, "last.new");
     cmus_status status = write_files(folder, identity, position, parameters, weights, moments);
@@ -108,12 +108,14 @@ static cmus_status read_position(const char *folder, cmus_position *position) {
     cmus_status status = cmus_json_read(path, &state);
     if (status == CMUS_OK) {
         const json_t *epoch = json_object_get(state, "epoch"), *step = json_object_get(state, "step");
+        const json_t *skipped = json_object_get(state, "skipped");
         json_int_t epochs = json_integer_value(epoch);
         if (!json_is_integer(epoch) || !json_is_integer(step) || epochs < 0 || epochs > INT32_MAX ||
-            json_integer_value(step) < 0)
-            status = cmus_fail(CMUS_ERROR_FORMAT, "%s: epoch or step is missing or impossible", path);
+            json_integer_value(step) < 0 || !json_is_integer(skipped) || json_integer_value(skipped) < 0 ||
+            json_integer_value(skipped) > json_integer_value(step))
+            status = cmus_fail(CMUS_ERROR_FORMAT, "%s: epoch, step or skipped is missing or impossible", path);
         else
-            *position = (cmus_position){(int)epochs, json_integer_value(step)};
+            *position = (cmus_position){(int)epochs, json_integer_value(step), json_integer_value(skipped)};
     }
     json_decref(state);
     cmus_free(path);
@@ -194,7 +196,7 @@ cmus_status cmus_checkpoint_settle(const char *fold_folder, const cmus_run_ident
 }
 
 cmus_status cmus_checkpoint_read(const char *fold_folder, const cmus_parameters *parameters, float *weights,
-                                 float *const moments[CMUS_MOMENTS]) {
+                                 const cmus_moments *moments) {
     char *weight_path = cmus_format_string("%s/last/%s", fold_folder, files[0]);
     char *moment_path = cmus_format_string("%s/last/%s", fold_folder, files[1]);
     cmus_status status = cmus_weights_read(weight_path, parameters, weights);

@@ -4,6 +4,7 @@
 
 #include "cmus/log.h"
 #include "cmus/memory.h"
+#include "cmus/wave_run.h"
 
 /* What a rank has to send: one prediction after another, each with its TEM arrays. */
 typedef struct package {
@@ -42,51 +43,51 @@ static void unpack(const char **at, cmus_prediction *prediction) {
     prediction->result.tem_kept = take(at, count * sizeof *prediction->result.tem_kept);
 }
 
-/* This rank's cases, a portion at a time. */
-static cmus_status run_own(const cmus_evaluator *e, cmus_metrics *metrics, package *sent) {
+/* A wave at a time; what this rank owns goes into metrics and package. */
+static cmus_status run_waves(const cmus_evaluator *e, cmus_metrics *metrics, package *sent) {
     cmus_portion portion;
     do {
-        CMUS_TRY(cmus_prefetch_next(e->prefetch, &portion));
-        cmus_net_outputs(e->net, portion.cases, portion.count, portion.results);
-        for (int i = 0; i < portion.count; i++) {
-            cmus_metrics_add(metrics, &portion.results[i], portion.cases[i].label, e->config->net.classes);
+        cmus_status status = cmus_prefetch_next(e->prefetch, &portion);
+        CMUS_TRY(cmus_agree(e->communicator, status));
+        cmus_wave_pass pass = {.passage = e->passage};
+        cmus_wave_run(e->communicator, e->net, &portion, &pass);
+        const cmus_share *share = &portion.share;
+        for (int i = 0; i < share->case_count; i++) {
+            cmus_metrics_add(metrics, &share->results[i], share->cases[i].label, e->config->net.classes);
             if (sent)
-                pack(sent, portion.indices[i], &portion.cases[i], &portion.results[i]);
+                pack(sent, portion.wave->indices[share->positions[i]], &share->cases[i], &share->results[i]);
         }
-    } while (!portion.last);
+    } while (!portion.wave->last);
     return CMUS_OK;
 }
 
-/* Rank 0 puts what came, rank after rank, into the order of the cases; each rank sent its cases in that order. */
+/* Rank 0 puts what came, rank after rank, into the order of the cases. */
 static void collect(const cmus_evaluator *e, const package *sent, const int *indices, int count,
                     cmus_prediction *predictions) {
-    int ranks = e->communicator->ranks, *rank_of = cmus_allocate((size_t)count, sizeof(int));
-    cmus_batch_share(e->dataset, e->config, indices, count, ranks, rank_of);
-    size_t *sizes = cmus_allocate((size_t)ranks, sizeof *sizes);
-    const char **at = cmus_allocate((size_t)ranks, sizeof *at);
+    size_t *sizes = cmus_allocate((size_t)e->communicator->ranks, sizeof *sizes);
     char *all;
     cmus_gather_bytes(e->communicator, sent->bytes, sent->size, &all, sizes);
     if (all) {
-        const char *begin = all;
-        for (int rank = 0; rank < ranks; rank++) {
-            at[rank] = begin;
-            begin += sizes[rank];
-        }
+        int *position = cmus_allocate((size_t)cmus_dataset_case_count(e->dataset), sizeof *position);
         for (int i = 0; i < count; i++)
-            unpack(&at[rank_of[i]], &predictions[i]);
+            position[indices[i]] = i;
+        const char *at = all;
+        for (int i = 0; i < count; i++) {
+            cmus_prediction next;
+            unpack(&at, &next);
+            predictions[position[next.index]] = next;
+        }
+        cmus_free(position);
     }
     cmus_free(all);
-    cmus_free(at);
     cmus_free(sizes);
-    cmus_free(rank_of);
 }
 
 cmus_status cmus_evaluate(const cmus_evaluator *e, const int *indices, int count, cmus_metrics *metrics,
                           cmus_prediction *predictions) {
     package sent = {0};
     *metrics = (cmus_metrics){0};
-    cmus_status status = run_own(e, metrics, predictions ? &sent : NULL);
-    status = cmus_agree(e->communicator, status);
+    cmus_status status = run_waves(e, metrics, predictions ? &sent : NULL);
     if (status == CMUS_OK) {
         cmus_sum_doubles(e->communicator, (double *)metrics, CMUS_METRICS_FIELDS);
         if (predictions)

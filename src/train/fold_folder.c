@@ -9,7 +9,7 @@
 static const char TRAIN_HEADER[] =
     "epoch,lr,train_loss,train_loss_fusion,train_loss_om,train_loss_im,train_loss_tem,train_accuracy,val_loss,"
     "val_loss_fusion,val_loss_om,val_loss_im,val_loss_tem,val_accuracy,seconds";
-static const char STEP_HEADER[] = "step,epoch,loss,gradient_norm,seconds,data_seconds";
+static const char STEP_HEADER[] = "step,epoch,loss,gradient_norm,seconds,data_seconds,skipped";
 static const char *const listed[] = {"config.yaml", "train.csv", "steps.csv", "predictions.csv", "run.json"};
 
 static char *in_fold(const cmus_trainer *trainer, const char *name) {
@@ -130,10 +130,11 @@ static cmus_status write_results(cmus_trainer *trainer, const cmus_prediction *p
 cmus_status cmus_fold_folder_finish(cmus_trainer *trainer) {
     int count = trainer->held_out_count;
     cmus_prediction *predictions = cmus_allocate((size_t)count, sizeof *predictions);
-    cmus_evaluator evaluator = {trainer->communicator, trainer->net, trainer->dataset, trainer->config,
-                                trainer->prefetch};
+    cmus_trainer_at(trainer, "predicting");
+    cmus_evaluator evaluator = cmus_trainer_evaluator(trainer);
     cmus_metrics metrics;
     cmus_status status = cmus_evaluate(&evaluator, trainer->held_out, count, &metrics, predictions);
+    cmus_optimizer_settle(trainer->optimizer);
     double peak_memory = (double)cmus_peak_memory();
     cmus_maximum_double(trainer->communicator, &peak_memory);
     if (status == CMUS_OK && trainer->communicator->rank == 0)

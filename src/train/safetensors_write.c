@@ -61,6 +61,18 @@ static char *header_text(const cmus_tensor_source *tensors, size_t count) {
     return padded;
 }
 
+static void write_tensor(cmus_file_writer *writer, const cmus_tensor_source *tensor) {
+    size_t bytes = tensor_bytes(tensor);
+    if (tensor->data) {
+        cmus_file_writer_add(writer, tensor->data, bytes);
+        return;
+    }
+    void *values = cmus_allocate_raw(bytes, 1);
+    tensor->get(tensor->context, bytes / element_bytes(tensor), values);
+    cmus_file_writer_add(writer, values, bytes);
+    cmus_free(values);
+}
+
 cmus_status cmus_safetensors_write(const char *path, cmus_tensor_source *tensors, size_t count) {
     if (count)
         qsort(tensors, count, sizeof *tensors, compare_sources);
@@ -75,6 +87,6 @@ cmus_status cmus_safetensors_write(const char *path, cmus_tensor_source *tensors
     cmus_file_writer_add(writer, header, (size_t)length);
     cmus_free(header);
     for (size_t i = 0; i < count; i++)
-        cmus_file_writer_add(writer, tensors[i].data, tensor_bytes(&tensors[i]));
+        write_tensor(writer, &tensors[i]);
     return cmus_file_writer_commit(writer);
 }

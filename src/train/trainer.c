@@ -8,13 +8,32 @@
 #include "cmus/gemm.h"
 #include "cmus/memory.h"
 #include "cmus/product.h"
+#include "cmus/trace.h"
 #include "trainer_internal.h"
+
+void cmus_trainer_at(const cmus_trainer *trainer, const char *what) {
+    cmus_watchdog_at(trainer->watchdog, what, trainer->position.step);
+}
+
+cmus_evaluator cmus_trainer_evaluator(const cmus_trainer *trainer) {
+    return (cmus_evaluator){.communicator = trainer->communicator,
+                            .net = trainer->net,
+                            .dataset = trainer->dataset,
+                            .config = trainer->config,
+                            .prefetch = trainer->prefetch,
+                            .passage = cmus_optimizer_passage(trainer->optimizer)};
+}
+
+enum { TRACE_SPANS = 80000000 }; /* of all ranks */
 
 static void gather_hosts(cmus_trainer *trainer) {
     const char *host = cmus_host_name();
     size_t *sizes = cmus_allocate((size_t)trainer->communicator->ranks, sizeof *sizes);
     cmus_gather_bytes(trainer->communicator, host, strlen(host) + 1, &trainer->hosts, sizes);
     cmus_free(sizes);
+    trainer->machines = cmus_launch_description(trainer->communicator, omp_get_max_threads());
+    cmus_barrier(trainer->communicator);
+    trainer->began = cmus_seconds();
 }
 
 static bool is_full_swin(const cmus_net_config *net) {
@@ -29,15 +48,10 @@ static void announce(const cmus_trainer *trainer, cmus_fold_state state) {
     cmus_info("fold %d of %d, repeat %d: %d training and %d held-out cases, classes %s", trainer->options->fold,
               trainer->folds, trainer->options->repeat, trainer->training_count, trainer->held_out_count, classes);
     cmus_free(classes);
-    cmus_info("%zu parameters in %zu tensors; %d rank%s x %d thread%s; %d images at once in %g GiB a rank",
-              parameters->size, parameters->count, trainer->communicator->ranks,
-              trainer->communicator->ranks == 1 ? "" : "s", omp_get_max_threads(),
-              omp_get_max_threads() == 1 ? "" : "s", cmus_net_images_at_once(trainer->net), config->memory_gib);
-    cmus_info("%s; %s kernels, products in %s", cmus_blas_description(), cmus_kernels_description(),
-              cmus_products_description());
-    if (config->batch < trainer->communicator->ranks && trainer->communicator->rank == 0)
-        cmus_warn("batch %d on %d ranks: at least %d ranks have no case in any update", config->batch,
-                  trainer->communicator->ranks, trainer->communicator->ranks - config->batch);
+    cmus_info("%zu parameters in %zu tensors; %d images at once in %g GiB a rank", parameters->size, parameters->count,
+              cmus_net_images_at_once(trainer->net), config->memory_gib);
+    cmus_info("%s; %s; %s; %s kernels, products in %s", trainer->machines, cmus_mpi_version(), cmus_blas_description(),
+              cmus_kernels_description(), cmus_products_description());
     if (state == CMUS_FOLD_RESUMED)
         cmus_info("resumed from %s/last after epoch %d, update %lld%s", trainer->fold_folder, trainer->position.epoch,
                   (long long)trainer->position.step, trainer->options->init ? "; --init is not used" : "");
@@ -47,6 +61,20 @@ static void announce(const cmus_trainer *trainer, cmus_fold_state state) {
         trainer->communicator->rank == 0)
         cmus_warn("the encoders start from random weights; the published protocol starts from ImageNet weights: --init "
                   "FILE.safetensors");
+}
+
+/* What travels in an update. */
+static void announce_exchange(const cmus_trainer *trainer) {
+    const cmus_config *config = trainer->config;
+    cmus_reducer *reducer = cmus_optimizer_reducer(trainer->optimizer);
+    if (trainer->communicator->ranks == 1)
+        return;
+    cmus_info("an update sends %.1f MB from each rank, in %zu buckets of %d MiB: gradients in %s%s",
+              cmus_reducer_bytes(reducer) / 1e6, cmus_reducer_buckets(reducer), config->bucket_mb,
+              config->allreduce_order == CMUS_ORDER_FIXED          ? "64-bit integers, whose sums are exact"
+              : config->allreduce_precision == CMUS_PRECISION_BF16 ? "bfloat16"
+                                                                   : "float32",
+              config->shard_optimizer ? ", and weights; each rank keeps its share of the moments" : "");
 }
 
 /* What rank 0 found in the fold folder, for all ranks. */
@@ -61,11 +89,12 @@ static cmus_status look(cmus_trainer *trainer, cmus_fold_state *state) {
 }
 
 /* By rank 0, at the end of an epoch: the rows reach the disk before the checkpoint that counts on them. */
-static cmus_status save(cmus_trainer *trainer) {
+static cmus_status save(const cmus_moments *moments, void *data) {
+    cmus_trainer *trainer = data;
     CMUS_TRY(cmus_row_log_sync(trainer->train_rows));
     CMUS_TRY(cmus_row_log_sync(trainer->step_rows));
     return cmus_checkpoint_write(trainer->fold_folder, &trainer->identity, trainer->position,
-                                 cmus_net_parameters(trainer->net), cmus_net_weights(trainer->net), trainer->moments);
+                                 cmus_net_parameters(trainer->net), cmus_net_weights(trainer->net), moments);
 }
 
 static cmus_status train(cmus_trainer *trainer) {
@@ -81,11 +110,31 @@ static cmus_status train(cmus_trainer *trainer) {
         cmus_trainer_plan(trainer); /* what comes next is queued before this epoch is over */
         CMUS_TRY(cmus_trainer_epoch(trainer, trainer->position.epoch));
         trainer->position.epoch++;
-        cmus_status status = trainer->communicator->rank == 0 ? save(trainer) : CMUS_OK;
+        cmus_trainer_at(trainer, "writing the checkpoint");
+        cmus_optimizer_settle(trainer->optimizer);
+        cmus_status status = cmus_optimizer_moments(trainer->optimizer, save, trainer);
         CMUS_TRY(cmus_agree(trainer->communicator, status));
     }
     cmus_progress_end(&trainer->progress, trainer->progress_done);
     return CMUS_OK;
+}
+
+/* Collective. The timeline of all ranks, if it is wanted. */
+static cmus_status write_trace(const cmus_trainer *trainer) {
+    const char *path = trainer->config->trace;
+    if (!path[0])
+        return CMUS_OK;
+    char *own, *all;
+    size_t size, *sizes = cmus_allocate((size_t)trainer->communicator->ranks, sizeof *sizes);
+    cmus_trace_take(trainer->began, &own, &size);
+    cmus_gather_bytes(trainer->communicator, own, size, &all, sizes);
+    cmus_status status = CMUS_OK;
+    if (all)
+        status = cmus_trace_write(path, all, sizes, trainer->communicator->ranks, trainer->hosts);
+    cmus_free(own);
+    cmus_free(all);
+    cmus_free(sizes);
+    return cmus_agree(trainer->communicator, status);
 }
 
 /* Not collective. The libraries and the processor of this rank. */
@@ -95,9 +144,37 @@ static cmus_status check_machine(const cmus_trainer *trainer) {
     return status == CMUS_OK ? CMUS_OK : cmus_fail_in(status, "%s", trainer->options->config);
 }
 
+/* Collective. What must be the same on every rank. */
+static cmus_status check_same(const cmus_trainer *trainer) {
+    const cmus_run_identity *identity = &trainer->identity;
+    char *text = cmus_config_text(trainer->config);
+    char config_hash[CMUS_SHA256_TEXT];
+    cmus_sha256(text, strlen(text), config_hash);
+    cmus_free(text);
+    CMUS_TRY(cmus_launch_same(trainer->communicator, "the configuration's hash", config_hash));
+    CMUS_TRY(cmus_launch_same(trainer->communicator, "the data set's hash", identity->dataset_hash));
+    CMUS_TRY(cmus_launch_same(trainer->communicator, "the hash of splits.csv", identity->splits_hash));
+    if (trainer->config->allreduce_order != CMUS_ORDER_FIXED)
+        return CMUS_OK;
+    text = cmus_format_string("%s, %s kernels, products in %s, %d threads", cmus_blas_description(),
+                              cmus_kernels_description(), cmus_products_description(), omp_get_max_threads());
+    cmus_status status = cmus_launch_same(
+        trainer->communicator, "what allreduce_order: fixed needs to be alike (BLAS, kernels, threads)", text);
+    cmus_free(text);
+    return status;
+}
+
+/* The timeline of all ranks is gathered at the end, in less than 2 GiB. */
+static void limit_trace(const cmus_trainer *trainer) {
+    size_t each = TRACE_SPANS / (size_t)trainer->communicator->ranks;
+    cmus_trace_limit(each < CMUS_TRACE_SPANS ? each : CMUS_TRACE_SPANS);
+}
+
 static cmus_status run(cmus_trainer *trainer) {
+    const cmus_config *config = trainer->config;
     CMUS_TRY(cmus_agree(trainer->communicator, check_machine(trainer)));
     CMUS_TRY(cmus_agree(trainer->communicator, cmus_trainer_open(trainer)));
+    CMUS_TRY(check_same(trainer));
     cmus_fold_state state = CMUS_FOLD_NEW;
     CMUS_TRY(look(trainer, &state));
     if (state == CMUS_FOLD_FINISHED) {
@@ -105,12 +182,16 @@ static cmus_status run(cmus_trainer *trainer) {
         return CMUS_OK;
     }
     gather_hosts(trainer);
+    limit_trace(trainer);
+    cmus_trace_keep(config->trace[0]);
     announce(trainer, state);
     CMUS_TRY(cmus_trainer_fill(trainer, state == CMUS_FOLD_RESUMED));
+    announce_exchange(trainer);
     cmus_status status = trainer->communicator->rank == 0 ? cmus_fold_folder_begin(trainer) : CMUS_OK;
     CMUS_TRY(cmus_agree(trainer->communicator, status));
     CMUS_TRY(train(trainer));
-    return cmus_fold_folder_finish(trainer);
+    CMUS_TRY(cmus_fold_folder_finish(trainer));
+    return write_trace(trainer);
 }
 
 cmus_status cmus_train_fold(const cmus_communicator *communicator, cmus_config *config,

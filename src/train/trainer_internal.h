@@ -4,12 +4,15 @@
 
 #include "cmus/checkpoint.h"
 #include "cmus/evaluate.h"
+#include "cmus/launch.h"
 #include "cmus/log.h"
+#include "cmus/optimizer.h"
 #include "cmus/preload.h"
 #include "cmus/row_log.h"
 #include "cmus/splits.h"
 #include "cmus/stage.h"
 #include "cmus/trainer.h"
+#include "cmus/watchdog.h"
 
 typedef struct cmus_trainer {
     const cmus_communicator *communicator;
@@ -26,7 +29,8 @@ typedef struct cmus_trainer {
     cmus_run_identity identity;
 
     cmus_net *net;
-    float *moments[CMUS_MOMENTS];
+    cmus_optimizer *optimizer;
+    cmus_watchdog *watchdog;
     cmus_prefetch *prefetch;
 
     cmus_position position, planned;      /* done; queued for the prefetch */
@@ -34,6 +38,8 @@ typedef struct cmus_trainer {
     cmus_progress progress;
     int64_t progress_done;
     char *started, *hosts; /* for run.json; hosts on rank 0 */
+    char *machines;        /* rank 0: hosts, ranks, threads, cores */
+    double began;          /* the zero of the timeline */
 } cmus_trainer;
 
 /* Not collective. Opens data set and splits, checks them against the configuration, picks the fold's cases. */
@@ -55,6 +61,18 @@ void cmus_trainer_plan(cmus_trainer *trainer);
 
 /* Collective. Trains one epoch, which must be planned, and writes its rows; position.step moves on. */
 cmus_status cmus_trainer_epoch(cmus_trainer *trainer, int epoch);
+
+/* Collective. One update by a batch of `count` cases; position.step moves on, and position.skipped if loss or gradient
+ * was not finite. DATA if that was so more than max_bad_steps times; FORMAT, CHECKSUM, IO; MISMATCH if the ranks'
+ * weights differ. */
+cmus_status cmus_trainer_update(cmus_trainer *trainer, const int *cases, int count, int epoch, cmus_metrics *sums);
+
+/* Collective. MISMATCH if the ranks' weights are not the same; `what` names them. */
+cmus_status cmus_trainer_compare_weights(cmus_trainer *trainer, const char *what);
+
+/* Not collective. Tells the watchdog what this rank begins to do; a literal. */
+void cmus_trainer_at(const cmus_trainer *trainer, const char *what);
+cmus_evaluator cmus_trainer_evaluator(const cmus_trainer *trainer);
 
 /* What a fold folder is found to hold. */
 typedef enum cmus_fold_state { CMUS_FOLD_NEW, CMUS_FOLD_BEGUN, CMUS_FOLD_RESUMED, CMUS_FOLD_FINISHED } cmus_fold_state;

@@ -93,43 +93,51 @@ cmus_status cmus_trainer_open(cmus_trainer *trainer) {
     identity->repeat = options->repeat;
     cmus_config_hash(config, identity->config_hash);
     snprintf(identity->dataset_hash, sizeof identity->dataset_hash, "%s", cmus_dataset_hash(trainer->dataset));
+    config->net.exact_sums = config->allreduce_order == CMUS_ORDER_FIXED;
+    config->net.optimizer_shares = config->shard_optimizer ? trainer->communicator->ranks : 1;
     CMUS_TRY(cmus_net_create(&config->net, true, &trainer->net));
     if (options->init) /* checked here, read by rank 0 later */
         CMUS_TRY(cmus_weights_initialize(options->init, cmus_net_parameters(trainer->net), NULL, &(size_t){0}));
     return CMUS_OK;
 }
 
+/* Rank 0 fills the weights for all: libraries of mathematics may differ between hosts in a last digit. */
 static cmus_status fill_fresh(cmus_trainer *trainer) {
     const cmus_parameters *parameters = cmus_net_parameters(trainer->net);
+    const char *init = trainer->options->init;
     float *weights = cmus_net_weights(trainer->net);
-    cmus_parameters_initialize(parameters, trainer->config->seed, weights);
-    if (!trainer->options->init)
-        return CMUS_OK;
     size_t left_out = 0;
     cmus_status status = CMUS_OK;
-    if (trainer->communicator->rank == 0)
-        status = cmus_weights_initialize(trainer->options->init, parameters, weights, &left_out);
+    if (trainer->communicator->rank == 0) {
+        cmus_parameters_initialize(parameters, trainer->config->seed, weights);
+        if (init)
+            status = cmus_weights_initialize(init, parameters, weights, &left_out);
+    }
     CMUS_TRY(cmus_agree(trainer->communicator, status));
     cmus_broadcast(trainer->communicator, weights, parameters->size * sizeof(float), 0);
-    cmus_info("weights from %s: %zu tensors", trainer->options->init, parameters->count - left_out);
+    if (init)
+        cmus_info("weights from %s: %zu tensors", init, parameters->count - left_out);
     if (left_out)
         cmus_warn(
             "%zu tensors of the heads in %s are of another number of classes and were left out: these heads begin "
             "at random",
-            left_out, trainer->options->init);
+            left_out, init);
     return CMUS_OK;
+}
+
+/* By rank 0. */
+static cmus_status read_checkpoint(const cmus_moments *moments, void *data) {
+    const cmus_trainer *trainer = data;
+    return cmus_checkpoint_read(trainer->fold_folder, cmus_net_parameters(trainer->net), cmus_net_weights(trainer->net),
+                                moments);
 }
 
 static cmus_status fill_from_checkpoint(cmus_trainer *trainer) {
     const cmus_parameters *parameters = cmus_net_parameters(trainer->net);
     float *weights = cmus_net_weights(trainer->net);
-    cmus_status status = CMUS_OK;
-    if (trainer->communicator->rank == 0)
-        status = cmus_checkpoint_read(trainer->fold_folder, parameters, weights, trainer->moments);
+    cmus_status status = cmus_optimizer_moments(trainer->optimizer, read_checkpoint, trainer);
     CMUS_TRY(cmus_agree(trainer->communicator, status));
     cmus_broadcast(trainer->communicator, weights, parameters->size * sizeof(float), 0);
-    for (int i = 0; i < CMUS_MOMENTS; i++)
-        cmus_broadcast(trainer->communicator, trainer->moments[i], parameters->size * sizeof(float), 0);
     return CMUS_OK;
 }
 
@@ -152,20 +160,27 @@ static cmus_status bring_near(cmus_trainer *trainer) {
     return status;
 }
 
+static void tick(void *context, const char *what) {
+    cmus_trainer_at(context, what);
+}
+
 cmus_status cmus_trainer_fill(cmus_trainer *trainer, bool resumed) {
-    for (int i = 0; i < CMUS_MOMENTS; i++)
-        trainer->moments[i] = cmus_allocate(cmus_net_parameters(trainer->net)->size, sizeof(float));
-    CMUS_TRY(bring_near(trainer));
+    CMUS_TRY(bring_near(trainer)); /* may take long; the watchdog begins behind it */
+    trainer->watchdog =
+        cmus_watchdog_start(trainer->communicator, trainer->config->stall_report, trainer->config->stall_timeout);
+    trainer->optimizer = cmus_optimizer_create(trainer->communicator, trainer->net, trainer->config);
+    cmus_optimizer_watch(trainer->optimizer, tick, trainer);
     trainer->prefetch = cmus_prefetch_create(trainer->communicator, trainer->net, trainer->dataset, trainer->config);
-    return resumed ? fill_from_checkpoint(trainer) : fill_fresh(trainer);
+    CMUS_TRY(resumed ? fill_from_checkpoint(trainer) : fill_fresh(trainer));
+    return cmus_trainer_compare_weights(trainer, "the weights at the start");
 }
 
 void cmus_trainer_close(cmus_trainer *trainer) {
+    cmus_watchdog_stop(trainer->watchdog);
     cmus_row_log_close(trainer->train_rows);
     cmus_row_log_close(trainer->step_rows);
     cmus_prefetch_free(trainer->prefetch);
-    for (int i = 0; i < CMUS_MOMENTS; i++)
-        cmus_free(trainer->moments[i]);
+    cmus_optimizer_free(trainer->optimizer);
     cmus_net_free(trainer->net);
     cmus_dataset_close(trainer->dataset);
     cmus_shared_memory_free(trainer->preload);
@@ -175,4 +190,5 @@ void cmus_trainer_close(cmus_trainer *trainer) {
     cmus_free(trainer->fold_folder);
     cmus_free(trainer->started);
     cmus_free(trainer->hosts);
+    cmus_free(trainer->machines);
 }

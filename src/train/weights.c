@@ -30,7 +30,7 @@ static int64_t *position_index(void) {
 
 static cmus_tensor_source describe(const cmus_tensor *tensor, const char *name, const float *values) {
     cmus_tensor_source source = {
-        .name = name, .type = "F32", .dimensions = tensor->dimensions, .data = values + tensor->offset};
+        .name = name, .type = "F32", .dimensions = tensor->dimensions, .data = values ? values + tensor->offset : NULL};
     for (int i = 0; i < tensor->dimensions; i++)
         source.shape[i] = tensor->shape[i];
     return source;
@@ -163,34 +163,67 @@ cmus_status cmus_weights_read(const char *path, const cmus_parameters *parameter
     return cmus_weights_initialize(path, parameters, weights, NULL);
 }
 
-cmus_status cmus_moments_write(const char *path, const cmus_parameters *parameters,
-                               float *const moments[CMUS_MOMENTS]) {
+/* A tensor of a moment, got when it is written. */
+typedef struct moment_tensor {
+    const cmus_moments *moments;
+    int moment;
+    size_t begin;
+} moment_tensor;
+
+static void get_tensor(void *context, size_t count, void *values) {
+    const moment_tensor *tensor = context;
+    tensor->moments->get(tensor->moments->context, tensor->moment, tensor->begin, count, values);
+}
+
+cmus_status cmus_moments_write(const char *path, const cmus_parameters *parameters, const cmus_moments *moments) {
     size_t count = CMUS_MOMENTS * parameters->count;
     cmus_tensor_source *sources = cmus_allocate(count, sizeof *sources);
+    moment_tensor *tensors = cmus_allocate(count, sizeof *tensors);
     char **names = cmus_allocate(count, sizeof *names);
     for (size_t i = 0; i < count; i++) {
         size_t moment = i / parameters->count;
         const cmus_tensor *tensor = &parameters->tensors[i % parameters->count];
         names[i] = cmus_format_string("%s%s", moment_prefixes[moment], tensor->name);
-        sources[i] = describe(tensor, names[i], moments[moment]);
+        tensors[i] = (moment_tensor){moments, (int)moment, tensor->offset};
+        sources[i] = describe(tensor, names[i], NULL);
+        sources[i].context = &tensors[i];
+        sources[i].get = get_tensor;
     }
     cmus_status status = cmus_safetensors_write(path, sources, count);
     for (size_t i = 0; i < count; i++)
         cmus_free(names[i]);
     cmus_free(names);
+    cmus_free(tensors);
     cmus_free(sources);
     return status;
 }
 
-cmus_status cmus_moments_read(const char *path, const cmus_parameters *parameters, float *const moments[CMUS_MOMENTS]) {
+static cmus_status read_moment(const char *path, cmus_safetensors *file, const cmus_parameters *parameters, int moment,
+                               const cmus_moments *moments) {
+    CMUS_TRY(read_tensors(path, file, parameters, moment_prefixes[moment], NULL, NULL)); /* checks them */
+    for (size_t i = 0; i < parameters->count; i++) {
+        const cmus_tensor *tensor = &parameters->tensors[i];
+        char name[CMUS_TENSOR_NAME + 16];
+        snprintf(name, sizeof name, "%s%s", moment_prefixes[moment], tensor->name);
+        float *values = cmus_allocate_raw(tensor->size, sizeof *values);
+        cmus_status status = cmus_safetensors_read(file, cmus_safetensors_find(file, name), values);
+        if (status == CMUS_OK)
+            moments->set(moments->context, moment, tensor->offset, tensor->size, values);
+        cmus_free(values);
+        CMUS_TRY(status);
+    }
+    return CMUS_OK;
+}
+
+cmus_status cmus_moments_read(const char *path, const cmus_parameters *parameters, const cmus_moments *moments) {
     cmus_safetensors *file;
     CMUS_TRY(cmus_safetensors_open(path, &file));
     cmus_status status = CMUS_OK;
-    for (int i = 0; i < CMUS_MOMENTS && status == CMUS_OK; i++)
-        status = read_tensors(path, file, parameters, moment_prefixes[i], moments[i], NULL);
-    if (status == CMUS_OK && cmus_safetensors_count(file) != CMUS_MOMENTS * parameters->count)
+    if (cmus_safetensors_count(file) != CMUS_MOMENTS * parameters->count)
         status = cmus_fail(CMUS_ERROR_MISMATCH, "%s: holds %zu tensors, but %zu are expected", path,
                            cmus_safetensors_count(file), CMUS_MOMENTS * parameters->count);
+    for (int i = 0; i < CMUS_MOMENTS && status == CMUS_OK; i++)
+        status = read_moment(path, file, parameters, i, moments);
     cmus_safetensors_close(file);
     return status;
 }

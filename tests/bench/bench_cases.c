@@ -14,24 +14,21 @@ typedef struct memory_case {
 struct bench_cases {
     const cmus_net *net;
     const cmus_config *config;
-    const cmus_communicator *communicator;
     cmus_dataset *dataset;
-    cmus_batch *batch; /* of the data set */
-    int *order;        /* of the data set's cases */
-    int *picked, *own; /* [config->batch]: the cases of a step, and this rank's */
-    int own_count;
+    cmus_batch *batch;   /* of the data set */
+    int *order, *picked; /* of the data set's cases; [config->batch]: those of a step */
+    int images;          /* of a step */
     double *probability; /* [blocks] of stochastic depth */
-    memory_case *memory; /* [own_count], without a data set */
+    memory_case *memory; /* [config->batch], without a data set */
     cmus_case *cases;    /* the same as the network takes them */
     cmus_case_result *results;
-    int loaded; /* first of them that is loaded */
 };
 
 static int images_of(const bench_cases *cases, int modality) {
     return modality == CMUS_TEM ? cases->config->max_tem : 1;
 }
 
-/* Images as torch.randn draws them, keyed by the case, so that they do not depend on the number of ranks. */
+/* Images as torch.randn draws them, keyed by the case. */
 static void make_memory_case(const bench_cases *cases, memory_case *made, int number) {
     const cmus_net_config *net = &cases->config->net;
     size_t pixels = 3 * (size_t)net->image_size * (size_t)net->image_size, blocks = (size_t)cmus_net_blocks(cases->net);
@@ -48,15 +45,14 @@ static void make_memory_case(const bench_cases *cases, memory_case *made, int nu
     made->dropout = cmus_allocate((size_t)net->fusion_hidden, sizeof(float));
 }
 
-/* Sharing is the same in every step when all cases are equally large, so that each rank makes its own cases once. */
 static void make_memory(bench_cases *cases) {
-    bench_cases_share(cases, 0);
-    size_t count = (size_t)cases->own_count;
+    size_t count = (size_t)cases->config->batch;
+    cases->images = cases->config->batch * (cases->config->max_tem + 2);
     cases->memory = cmus_allocate(count, sizeof *cases->memory);
     cases->cases = cmus_allocate(count, sizeof *cases->cases);
     cases->results = cmus_allocate(count, sizeof *cases->results);
     for (size_t i = 0; i < count; i++) {
-        make_memory_case(cases, &cases->memory[i], cases->own[i]);
+        make_memory_case(cases, &cases->memory[i], (int)i);
         const memory_case *from = &cases->memory[i];
         cmus_case *made = &cases->cases[i];
         uint64_t key = cmus_random_key(cases->config->seed, "bench label", &from->id, 1);
@@ -70,12 +66,10 @@ static void make_memory(bench_cases *cases) {
     }
 }
 
-bench_cases *bench_cases_make(const cmus_net *net, cmus_dataset *dataset, const cmus_config *config,
-                              const cmus_communicator *communicator) {
+bench_cases *bench_cases_make(const cmus_net *net, cmus_dataset *dataset, const cmus_config *config) {
     bench_cases *cases = cmus_allocate(1, sizeof *cases);
-    *cases = (bench_cases){.net = net, .config = config, .communicator = communicator, .dataset = dataset};
+    *cases = (bench_cases){.net = net, .config = config, .dataset = dataset};
     cases->picked = cmus_allocate((size_t)config->batch, sizeof *cases->picked);
-    cases->own = cmus_allocate((size_t)config->batch, sizeof *cases->own);
     cases->probability = cmus_allocate((size_t)cmus_net_blocks(net), sizeof *cases->probability);
     for (int block = 0; block < cmus_net_blocks(net); block++)
         cases->probability[block] = cmus_net_drop_probability(net, block);
@@ -95,7 +89,7 @@ bench_cases *bench_cases_make(const cmus_net *net, cmus_dataset *dataset, const 
 void bench_cases_free(bench_cases *cases) {
     if (!cases)
         return;
-    for (int i = 0; cases->memory && i < cases->own_count; i++) {
+    for (int i = 0; cases->memory && i < cases->config->batch; i++) {
         for (int m = 0; m < CMUS_MODALITIES; m++) {
             cmus_free(cases->memory[i].images[m]);
             cmus_free(cases->memory[i].depth[m]);
@@ -110,33 +104,8 @@ void bench_cases_free(bench_cases *cases) {
     cmus_batch_free(cases->batch);
     cmus_free(cases->order);
     cmus_free(cases->picked);
-    cmus_free(cases->own);
     cmus_free(cases->probability);
     cmus_free(cases);
-}
-
-int bench_cases_share(bench_cases *cases, int step) {
-    const cmus_config *config = cases->config;
-    int *images = cmus_allocate((size_t)config->batch, sizeof *images);
-    int *rank_of = cmus_allocate((size_t)config->batch, sizeof *rank_of), all = 0;
-    for (int i = 0; i < config->batch; i++) {
-        int64_t place = (int64_t)step * config->batch + i;
-        cases->picked[i] = cases->dataset ? cases->order[place % cmus_dataset_case_count(cases->dataset)] : i;
-        images[i] = cases->dataset ? cmus_case_images(cases->dataset, config, cases->picked[i]) : config->max_tem + 2;
-        all += images[i];
-    }
-    cmus_share_cases(images, config->batch, cases->communicator->ranks, rank_of);
-    cases->own_count = 0;
-    for (int i = 0; i < config->batch; i++)
-        if (rank_of[i] == cases->communicator->rank)
-            cases->own[cases->own_count++] = cases->picked[i];
-    cmus_free(images);
-    cmus_free(rank_of);
-    return all;
-}
-
-int bench_cases_own(const bench_cases *cases) {
-    return cases->own_count;
 }
 
 /* The random choices of a case in memory, as the trainer draws them in epoch `step`. */
@@ -150,19 +119,35 @@ static void draw(const bench_cases *cases, const memory_case *of, int step) {
     cmus_draw_dropout(config->seed, step, of->id, config->net.dropout, config->net.fusion_hidden, of->dropout);
 }
 
-cmus_status bench_cases_load(bench_cases *cases, int step, int begin, int count) {
-    cases->loaded = begin;
+static cmus_status load_from_dataset(bench_cases *cases, int step) {
+    const cmus_config *config = cases->config;
+    for (int i = 0; i < config->batch; i++) {
+        int64_t place = (int64_t)step * config->batch + i;
+        cases->picked[i] = cases->order[place % cmus_dataset_case_count(cases->dataset)];
+    }
+    cmus_wave *wave = cmus_wave_whole(cases->net, cases->dataset, config, cases->picked, config->batch, step);
+    cases->images = wave->first[wave->count];
+    cmus_status status = cmus_batch_load(cases->batch, wave, 0);
+    cmus_wave_free(wave);
+    return status;
+}
+
+cmus_status bench_cases_load(bench_cases *cases, int step) {
     if (cases->dataset)
-        return cmus_batch_load(cases->batch, cases->own + begin, count, step);
-    for (int i = begin; i < begin + count; i++)
+        return load_from_dataset(cases, step);
+    for (int i = 0; i < cases->config->batch; i++)
         draw(cases, &cases->memory[i], step);
     return CMUS_OK;
 }
 
 const cmus_case *bench_cases_loaded(const bench_cases *cases) {
-    return cases->dataset ? cmus_batch_cases(cases->batch) : cases->cases + cases->loaded;
+    return cases->dataset ? cmus_batch_share(cases->batch).cases : cases->cases;
 }
 
 cmus_case_result *bench_cases_results(bench_cases *cases) {
-    return cases->dataset ? cmus_batch_results(cases->batch) : cases->results + cases->loaded;
+    return cases->dataset ? cmus_batch_share(cases->batch).results : cases->results;
+}
+
+int bench_cases_images(const bench_cases *cases) {
+    return cases->images;
 }

@@ -9,7 +9,7 @@
 
 enum { NAME_SIZE = 48 };
 
-const char *const bench_phase_names[BENCH_PHASES] = {"data", "forward", "backward", "reduction", "update"};
+const char *const bench_phase_names[BENCH_PHASES] = {"data", "forward", "backward", "update"};
 
 static int ascending(const void *a, const void *b) {
     double left = *(const double *)a, right = *(const double *)b;
@@ -42,61 +42,9 @@ static void print_phase(const bench_report *report, int phase) {
     cmus_free(image);
 }
 
-/* An operation as it travels between ranks. */
-typedef struct operation_row {
-    char name[NAME_SIZE];
-    double calls, own, flops, recomputed;
-} operation_row;
-
 static int by_own(const void *a, const void *b) {
-    double left = ((const operation_row *)a)->own, right = ((const operation_row *)b)->own;
+    double left = ((const cmus_profile_operation *)a)->own, right = ((const cmus_profile_operation *)b)->own;
     return left < right ? 1 : left > right ? -1 : 0;
-}
-
-/* Rows of the same name added up in place; returns how many are left. */
-static size_t merge_operations(operation_row *rows, size_t count) {
-    size_t kept = 0;
-    for (size_t i = 0; i < count; i++) {
-        operation_row row = rows[i];
-        size_t at = 0;
-        while (at < kept && strcmp(rows[at].name, row.name) != 0)
-            at++;
-        if (at == kept) {
-            rows[kept++] = row;
-            continue;
-        }
-        rows[at].calls += row.calls;
-        rows[at].own += row.own;
-        rows[at].flops += row.flops;
-        rows[at].recomputed += row.recomputed;
-    }
-    return kept;
-}
-
-/* Collective. The operations of all ranks, added up, on rank 0; NULL on the others. */
-static operation_row *gather_operations(const cmus_communicator *communicator, size_t *count) {
-    size_t own_count, bytes = 0, *sizes = cmus_allocate((size_t)communicator->ranks, sizeof *sizes);
-    cmus_profile_operation *table = cmus_profile_operations(&own_count);
-    operation_row *own = cmus_allocate(own_count, sizeof *own);
-    for (size_t i = 0; i < own_count; i++) {
-        own[i] = (operation_row){.calls = (double)table[i].calls,
-                                 .own = table[i].own,
-                                 .flops = table[i].flops,
-                                 .recomputed = table[i].recomputed};
-        snprintf(own[i].name, NAME_SIZE, "%s", table[i].name);
-    }
-    char *all;
-    cmus_gather_bytes(communicator, own, own_count * sizeof *own, &all, sizes);
-    for (int rank = 0; communicator->rank == 0 && rank < communicator->ranks; rank++)
-        bytes += sizes[rank];
-    operation_row *rows = (operation_row *)(void *)all;
-    *count = rows ? merge_operations(rows, bytes / sizeof *rows) : 0;
-    if (rows)
-        qsort(rows, *count, sizeof *rows, by_own);
-    cmus_free(own);
-    cmus_free(table);
-    cmus_free(sizes);
-    return rows;
 }
 
 static bool contains_others(const char *name) {
@@ -106,20 +54,20 @@ static bool contains_others(const char *name) {
     return found;
 }
 
-static void print_operations(const operation_row *rows, size_t count, int ranks, int steps) {
-    double all = 0, each = 1.0 / ((double)ranks * steps);
+static void print_operations(const cmus_profile_operation *rows, size_t count, int steps) {
+    double all = 0, each = 1.0 / steps;
     for (size_t i = 0; i < count; i++)
         all += rows[i].own;
-    printf("\nTime by operation (mean of the ranks and steps; without the operations inside it)\n");
+    printf("\nTime by operation (mean of the steps; without the operations inside it)\n");
     printf("%-28s %10s %8s %10s %10s\n", "operation", "s a step", "share", "calls", "GFLOP/s");
     for (size_t i = 0; i < count; i++) {
         double flops = rows[i].flops + rows[i].recomputed;
         char name[NAME_SIZE + 8], rate[32] = "";
         snprintf(name, sizeof name, "%s%s", rows[i].name, contains_others(rows[i].name) ? ", rest" : "");
-        if (flops > 0) /* of all ranks together */
-            snprintf(rate, sizeof rate, "%.1f", flops / rows[i].own * ranks * 1e-9);
+        if (flops > 0)
+            snprintf(rate, sizeof rate, "%.1f", flops / rows[i].own * 1e-9);
         printf("%-28s %10.4f %7.1f%% %10.1f %10s\n", name, rows[i].own * each, 100 * rows[i].own / all,
-               rows[i].calls * each, rate);
+               (double)rows[i].calls * each, rate);
     }
 }
 
@@ -129,7 +77,7 @@ static int by_seconds(const void *a, const void *b) {
     return left < right ? 1 : left > right ? -1 : 0;
 }
 
-/* The products that took most time, in the step and alone; rates of one rank. */
+/* The products that took most time, in the step and alone. */
 static void print_products(const bench_report *report) {
     const bench_replay *replay = report->replay;
     const cmus_profile_product_row **order = cmus_allocate(replay->count, sizeof *order);
@@ -138,7 +86,7 @@ static void print_products(const bench_report *report) {
     qsort(order, replay->count, sizeof *order, by_seconds);
     size_t shown = (size_t)report->products < replay->count ? (size_t)report->products : replay->count;
     double steps = report->step_count - report->first;
-    printf("\nProducts that took most time (a rank's GFLOP/s in the step and alone)\n");
+    printf("\nProducts that took most time (GFLOP/s in the step and alone)\n");
     printf("%7s %6s %6s  %-12s %9s %10s %9s %9s\n", "m", "n", "k", "form", "a step", "s a step", "in step", "alone");
     for (size_t i = 0; i < shown; i++) {
         const cmus_product_shape *s = &order[i]->shape;
@@ -151,7 +99,7 @@ static void print_products(const bench_report *report) {
 }
 
 /* Needed FLOPs, rates and memory. */
-static void print_rates(const bench_report *report, const operation_row *rows, size_t operation_count) {
+static void print_rates(const bench_report *report, const cmus_profile_operation *rows, size_t operation_count) {
     int count = report->step_count - report->first;
     double *rate = cmus_allocate((size_t)count, sizeof *rate), flops = 0, recomputed = 0;
     for (int i = 0; i < count; i++) {
@@ -168,16 +116,16 @@ static void print_rates(const bench_report *report, const operation_row *rows, s
     printf("%-44s %12.1f GFLOP/s (%zu shapes, best of 5)\n", "SGEMM alone on the products of these updates",
            alone * 1e-9, report->replay->count);
     printf("%-44s %12.1f %%\n", "ratio", alone > 0 ? 100 * reached / alone : 0);
-    printf("%-44s %12.2f GiB\n", "peak memory of the largest rank", report->peak_memory / 0x1p30);
+    printf("%-44s %12.2f GiB\n", "peak memory", report->peak_memory / 0x1p30);
     cmus_free(rate);
 }
 
 static void print_head(const bench_report *report) {
     const bench_step *last = &report->steps[report->step_count - 1];
-    int ranks = report->communicator->ranks, threads = omp_get_max_threads();
-    printf("%d rank%s x %d thread%s; %d cases an update, %s; %d updates, of which the last %d count\n", ranks,
-           ranks == 1 ? "" : "s", threads, threads == 1 ? "" : "s", report->config->batch,
-           report->data ? report->data : "in memory", report->step_count, report->step_count - report->first);
+    int threads = omp_get_max_threads();
+    printf("%d thread%s; %d cases an update, %s; %d updates, of which the last %d count\n", threads,
+           threads == 1 ? "" : "s", report->config->batch, report->data ? report->data : "in memory",
+           report->step_count, report->step_count - report->first);
     printf("%d images in the last update, mean loss of its cases %.6f\n", last->images, last->loss);
     printf("%s; %s kernels, products in %s\n\n", cmus_blas_description(), cmus_kernels_description(),
            cmus_products_description());
@@ -185,16 +133,15 @@ static void print_head(const bench_report *report) {
 }
 
 void bench_report_print(const bench_report *report) {
-    const cmus_communicator *communicator = report->communicator;
     size_t count;
-    operation_row *rows = gather_operations(communicator, &count);
-    if (communicator->rank != 0)
-        return;
+    cmus_profile_operation *rows = cmus_profile_operations(&count);
+    if (count > 0)
+        qsort(rows, count, sizeof *rows, by_own);
     print_head(report);
     for (int phase = 0; phase <= BENCH_PHASES; phase++)
         print_phase(report, phase);
     print_rates(report, rows, count);
-    print_operations(rows, count, communicator->ranks, report->step_count - report->first);
+    print_operations(rows, count, report->step_count - report->first);
     if (report->products > 0)
         print_products(report);
     cmus_free(rows);

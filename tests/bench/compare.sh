@@ -9,7 +9,7 @@
 #   KEY=VALUE    goes to step_bench: a key of the configuration, such as memory_gib=6
 # 16 images an update everywhere. PyTorch's default way: one process, all cores, a bag of 14 in one batch. Its best way that
 # is known: two ranks of DistributedDataParallel with half of the cores each, a case of 8 images a rank, and an allocator that
-# keeps its memory. Here: two cases of 8 images, by one rank with all cores and by two ranks with half of them each.
+# keeps its memory. Here: two cases of 8 images, by one process with all cores.
 set -euo pipefail
 top=$(cd "$(dirname "$0")/../.." && pwd)
 # shellcheck source=jobs/mpi-environment.sh
@@ -66,33 +66,31 @@ half=$((cores > 1 ? cores / 2 : 1))
 
 # Without the settings of this shell that change the BLAS.
 plain() { env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE "$@"; }
-ours() { plain env OMP_NUM_THREADS="$1" "${@:2}" "$bench" "$top/configs/cmusnet.yaml" "${keys[@]}" --batch 2 --tem 6 \
-  --steps "$steps"; }
+ours() { plain env OMP_NUM_THREADS="$1" "$bench" "$top/configs/cmusnet.yaml" "${keys[@]}" --batch 2 --tem 6 --steps "$steps"; }
 theirs() { plain "${@:2}" "$python" "$reference" bench --preset full --threads "$1" --steps "$steps" "${shape[@]}"; }
 
-ways=(one two default best)
+ways=(ours default best)
 run_way() {
   case $1 in
-    one) ours "$cores" ;;
-    two) ours "$half" mpirun -q --oversubscribe --bind-to none -np 2 ;;
+    ours) ours "$cores" ;;
     default) shape=(--tem 14) && theirs "$cores" ;;
     best) shape=(--tem 6 --ranks 2) && theirs "$half" env MALLOC_MMAP_THRESHOLD_=8000000000 \
       MALLOC_TRIM_THRESHOLD_=16000000000 MALLOC_TOP_PAD_=268435456 OMP_NUM_THREADS="$half" OPENBLAS_NUM_THREADS="$half" ;;
   esac
 }
 declare -A title=(
-  [one]="step_bench, 1 rank x $cores threads" [two]="step_bench, 2 ranks x $half threads"
+  [ours]="step_bench, 1 process x $cores threads"
   [default]="PyTorch, 1 process x $cores threads" [best]="PyTorch, 2 ranks x $half threads")
 
 seconds_of() { # WAY LOG: seconds an image
   case $1 in
-    one | two) awk '$1 == "all" { print $4; exit }' "$2" ;;
+    ours) awk '$1 == "all" { print $4; exit }' "$2" ;;
     *) awk '/^median of the later half/ { print $(NF - 3) }' "$2" ;;
   esac
 }
 memory_of() { # WAY LOG: GiB of a rank
   case $1 in
-    one | two) awk '/^peak memory of the largest rank/ { print $(NF - 1) }' "$2" ;;
+    ours) awk '/^peak memory / { print $(NF - 1) }' "$2" ;;
     *) awk '/^peak memory of a rank/ { print $(NF - 1) }' "$2" ;;
   esac
 }
@@ -123,13 +121,12 @@ for way in "${ways[@]}"; do
   printf ' %8.4f %8.2f\n' "${result[$way]}" "$(memory_of "$way" "$logs/$way-$rounds.txt")"
 done
 
-better=$(awk -v one="${result[one]}" -v two="${result[two]}" 'BEGIN { print one <= two ? "one" : "two" }')
 echo
-echo "The better one here: ${title[$better]}, ${result[$better]} s an image. As many times as fast as"
+echo "${title[ours]}: ${result[ours]} s an image. As many times as fast as"
 for way in default best; do
-  awk -v name="${title[$way]}" -v theirs="${result[$way]}" -v ours="${result[$better]}" -v kind=$way \
+  awk -v name="${title[$way]}" -v theirs="${result[$way]}" -v ours="${result[ours]}" -v kind=$way \
     'BEGIN { printf "  %-34s (its %s way): %.2f\n", name, kind, theirs / ours }'
 done
 echo
 echo "In the last round of it:"
-grep -E '^(OpenBLAS|needed|SGEMM|ratio|peak)' "$logs/$better-$rounds.txt"
+grep -E '^(OpenBLAS|needed|SGEMM|ratio|peak)' "$logs/ours-$rounds.txt"

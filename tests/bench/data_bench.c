@@ -64,17 +64,19 @@ static cmus_status load_all(bench *b) {
         b->batches[update] = cmus_batch_create(b->net, b->dataset, &b->config);
         for (int again = 0; again < 2; again++) { /* the second time its memory is there, as in training */
             double began = cmus_seconds();
-            CMUS_TRY(cmus_batch_load(b->batches[update], cases_of(b, update), b->config.batch, 0));
+            cmus_wave *wave = cmus_wave_whole(b->net, b->dataset, &b->config, cases_of(b, update), b->config.batch, 0);
+            cmus_status status = cmus_batch_load(b->batches[update], wave, 0);
             b->loading[update] = cmus_seconds() - began;
+            b->images += again ? wave->first[wave->count] : 0;
+            cmus_wave_free(wave);
+            CMUS_TRY(status);
         }
-        for (int i = 0; i < b->config.batch; i++)
-            b->images += cmus_case_images(b->dataset, &b->config, cases_of(b, update)[i]);
     }
     return CMUS_OK;
 }
 
-static void compute(bench *b, const cmus_case *cases, int count, cmus_case_result *results) {
-    cmus_net_gradients(b->net, cases, count, 1.0 / b->config.batch, results);
+static void compute(bench *b, cmus_share share) {
+    cmus_net_gradients(b->net, share.cases, share.case_count, 1.0 / b->config.batch, share.results);
 }
 
 static void move_weights(bench *b) {
@@ -86,10 +88,7 @@ static void move_weights(bench *b) {
 
 static double from_memory(bench *b, int update) {
     double began = cmus_seconds();
-    for (int begin = 0; begin < b->config.batch; begin += CMUS_CASES_AT_ONCE) {
-        int left = b->config.batch - begin, count = left < CMUS_CASES_AT_ONCE ? left : CMUS_CASES_AT_ONCE;
-        compute(b, cmus_batch_cases(b->batches[update]) + begin, count, cmus_batch_results(b->batches[update]) + begin);
-    }
+    compute(b, cmus_batch_share(b->batches[update]));
     move_weights(b);
     return cmus_seconds() - began;
 }
@@ -99,8 +98,8 @@ static cmus_status from_shards(bench *b, cmus_prefetch *prefetch, double *second
     cmus_portion portion;
     do {
         CMUS_TRY(cmus_prefetch_next(prefetch, &portion));
-        compute(b, portion.cases, portion.count, portion.results);
-    } while (!portion.last);
+        compute(b, portion.share);
+    } while (!portion.wave->last);
     move_weights(b);
     *seconds = cmus_seconds() - began;
     *waited = cmus_prefetch_waited(prefetch) - before;

@@ -7,11 +7,10 @@
 
 #include "bench.h"
 #include "cmus/adam.h"
-#include "cmus/evaluate.h"
+#include "cmus/communicator.h"
 #include "cmus/gemm.h"
 #include "cmus/log.h"
 #include "cmus/memory.h"
-#include "cmus/metrics.h"
 #include "cmus/product.h"
 #include "cmus/program.h"
 
@@ -26,7 +25,7 @@ typedef struct arguments {
 } arguments;
 
 static const struct argp_option options[] = {
-    {"batch", OPTION_BATCH, "CASES", 0, "Cases of an update, over all ranks (default: batch of CONFIG)", 0},
+    {"batch", OPTION_BATCH, "CASES", 0, "Cases of an update (default: batch of CONFIG)", 0},
     {"tem", OPTION_TEM, "K", 0, "TEM images of a case; with --data at most so many (default: max_tem of CONFIG)", 0},
     {"steps", OPTION_STEPS, "N", 0, "Updates; the later half of them counts (default 8)", 0},
     {"seed", OPTION_SEED, "S", 0, "Seed of weights, images and random choices (default: seed of CONFIG)", 0},
@@ -42,7 +41,7 @@ static error_t parse_count(const char *text, const char *name, long least, struc
     if (end != text && !*end && !errno && *count >= least && *count <= 1000000)
         return 0;
     argp_error(state, "--%s %s: a whole number from %ld is expected", name, text, least);
-    return EINVAL; /* ranks beside the first one do not end in argp_error */
+    return EINVAL;
 }
 
 static error_t parse(int key, char *value, struct argp_state *state) {
@@ -88,15 +87,14 @@ static const struct argp parser = {
     .parser = parse,
     .args_doc = "CONFIG [KEY=VALUE...]",
     .doc =
-        "Times updates of CMUS-Net as the trainer makes them: stochastic depth and dropout are drawn, gradients of all "
-        "ranks summed, weights moved by Adam. `mpirun -np N step_bench ...' shares the cases over ranks.\v"
+        "Times updates of CMUS-Net in one process as the trainer makes them: stochastic depth and dropout are drawn, "
+        "weights moved by Adam.\v"
         "Prints seconds by phase (median and shortest of the later half of the updates), FLOPs that had to be done "
         "(matrix products and window attention, counted from their shapes), the speed of the BLAS on the products of "
-        "the very same updates alone, peak memory, and the time of every operation. Reduction includes waiting for "
-        "the slowest rank. Exit code: 0 done, 1 failed, 2 wrong usage."};
+        "the very same updates alone, peak memory, and the time of every operation. Several ranks: time cmus-train. "
+        "Exit code: 0 done, 1 failed, 2 wrong usage."};
 
 typedef struct bench {
-    const cmus_communicator *communicator;
     const arguments *given;
     cmus_config config;
     cmus_dataset *dataset;
@@ -106,7 +104,7 @@ typedef struct bench {
     bench_step *steps; /* [given->steps] */
 } bench;
 
-/* Not collective. Network, weights, moments and cases. */
+/* Network, weights, moments and cases. */
 static cmus_status prepare(bench *b) {
     const arguments *given = b->given;
     cmus_config *config = &b->config;
@@ -129,47 +127,38 @@ static cmus_status prepare(bench *b) {
     cmus_parameters_initialize(parameters, config->seed, cmus_net_weights(b->net));
     for (int i = 0; i < MOMENTS; i++)
         b->moments[i] = cmus_allocate(parameters->size, sizeof(float));
-    b->cases = bench_cases_make(b->net, b->dataset, config, b->communicator);
+    b->cases = bench_cases_make(b->net, b->dataset, config);
     b->steps = cmus_allocate((size_t)given->steps, sizeof *b->steps);
     return CMUS_OK;
 }
 
-/* Gradients of this rank's cases, in the trainer's portions; adds their losses. */
-static cmus_status run_own(bench *b, int step, double *loss) {
+/* Gradients of a step's cases; adds up their losses. */
+static cmus_status run_cases(bench *b, bench_step *step, int number) {
+    double began = cmus_profile_begin();
+    cmus_status status = bench_cases_load(b->cases, number);
+    cmus_profile_end(bench_phase_names[BENCH_DATA], began);
+    CMUS_TRY(status);
     double scale = b->config.loss_reduction == CMUS_REDUCTION_MEAN ? 1.0 / b->config.batch : 1.0;
-    int count = bench_cases_own(b->cases);
-    for (int begin = 0; begin < count; begin += CMUS_CASES_AT_ONCE) {
-        int part = count - begin < CMUS_CASES_AT_ONCE ? count - begin : CMUS_CASES_AT_ONCE;
-        double began = cmus_profile_begin();
-        cmus_status status = bench_cases_load(b->cases, step, begin, part);
-        cmus_profile_end(bench_phase_names[BENCH_DATA], began);
-        CMUS_TRY(status);
-        cmus_case_result *results = bench_cases_results(b->cases);
-        cmus_net_gradients(b->net, bench_cases_loaded(b->cases), part, scale, results);
-        for (int i = 0; i < part; i++)
-            *loss += results[i].total_loss / b->config.batch;
-    }
+    cmus_case_result *results = bench_cases_results(b->cases);
+    cmus_net_gradients(b->net, bench_cases_loaded(b->cases), b->config.batch, scale, results);
+    for (int i = 0; i < b->config.batch; i++)
+        step->loss += results[i].total_loss / b->config.batch;
+    step->images = bench_cases_images(b->cases);
     return CMUS_OK;
 }
 
-/* Collective. One update; the number of a step is the time of Adam and the key of the random choices. */
-static cmus_status update(bench *b, int step, double *loss) {
+/* One update; the number of a step is the time of Adam and the key of the random choices. */
+static cmus_status update(bench *b, bench_step *step, int number) {
+    CMUS_TRY(run_cases(b, step, number));
     size_t size = cmus_net_parameters(b->net)->size;
     float *gradient = cmus_net_gradient(b->net);
-    cmus_status status = run_own(b, step, loss);
-    double began = cmus_profile_begin();
-    status = cmus_agree(b->communicator, status);
-    cmus_sum_floats(b->communicator, gradient, size, (size_t)b->config.bucket_mb << 20);
-    cmus_profile_end(bench_phase_names[BENCH_REDUCTION], began);
-    CMUS_TRY(status);
-    began = cmus_profile_begin();
-    double part = cmus_profile_begin();
+    double began = cmus_profile_begin(), part = cmus_profile_begin();
     cmus_norm(gradient, size); /* the trainer looks at it before each update */
     cmus_profile_end("gradient norm", part);
     cmus_adam adam = cmus_adam_published();
     adam.lr = b->config.lr;
     adam.weight_decay = b->config.weight_decay;
-    cmus_adam_update(&adam, step + 1, size, cmus_net_weights(b->net), gradient, b->moments[0], b->moments[1],
+    cmus_adam_update(&adam, number + 1, size, cmus_net_weights(b->net), gradient, b->moments[0], b->moments[1],
                      b->moments[2]);
     cmus_profile_end(bench_phase_names[BENCH_UPDATE], began);
     return CMUS_OK;
@@ -188,34 +177,26 @@ static void read_totals(double *totals) {
     cmus_free(table);
 }
 
-/* Collective. An update with its times, on all ranks. */
-static cmus_status timed_step(bench *b, int index) {
-    bench_step *step = &b->steps[index];
+/* An update with its times. */
+static cmus_status timed_step(bench *b, int number) {
+    bench_step *step = &b->steps[number];
     double before[BENCH_PHASES + 1], after[BENCH_PHASES + 1];
-    step->images = bench_cases_share(b->cases, index);
     read_totals(before);
-    cmus_barrier(b->communicator);
     double began = cmus_profile_begin(), start = cmus_seconds();
-    cmus_status status = update(b, index, &step->loss);
+    cmus_status status = update(b, step, number);
     step->seconds = cmus_seconds() - start;
     cmus_profile_end("step", began);
     CMUS_TRY(status);
     read_totals(after);
-    for (int i = 0; i <= BENCH_PHASES; i++)
-        after[i] -= before[i];
-    cmus_sum_doubles(b->communicator, after, BENCH_PHASES + 1);
-    cmus_sum_doubles(b->communicator, &step->loss, 1);
-    cmus_maximum_double(b->communicator, &step->seconds);
     for (int phase = 0; phase < BENCH_PHASES; phase++)
-        step->phase[phase] = after[phase] / b->communicator->ranks;
-    step->flops = after[BENCH_PHASES];
+        step->phase[phase] = after[phase] - before[phase];
+    step->flops = after[BENCH_PHASES] - before[BENCH_PHASES];
     return CMUS_OK;
 }
 
-/* Collective. */
 static cmus_status run(bench *b) {
     int count = (int)b->given->steps, first = count / 2;
-    CMUS_TRY(cmus_agree(b->communicator, prepare(b)));
+    CMUS_TRY(prepare(b));
     cmus_profile_enable(true);
     cmus_progress progress;
     cmus_progress_begin(&progress, "made", "updates", count);
@@ -228,10 +209,8 @@ static cmus_status run(bench *b) {
     cmus_profile_enable(false);
     cmus_progress_end(&progress, count);
     double peak_memory = (double)cmus_peak_memory(); /* before the replay needs its own */
-    cmus_maximum_double(b->communicator, &peak_memory);
-    bench_replay replay = bench_replay_products(b->communicator);
-    bench_report_print(&(bench_report){.communicator = b->communicator,
-                                       .config = &b->config,
+    bench_replay replay = bench_replay_products();
+    bench_report_print(&(bench_report){.config = &b->config,
                                        .data = b->given->data,
                                        .steps = b->steps,
                                        .step_count = count,
@@ -240,8 +219,7 @@ static cmus_status run(bench *b) {
                                        .peak_memory = peak_memory,
                                        .replay = &replay});
     bench_replay_free(&replay);
-    bool writes = b->given->csv && b->communicator->rank == 0;
-    return cmus_agree(b->communicator, writes ? bench_steps_write(b->given->csv, b->steps, count) : CMUS_OK);
+    return b->given->csv ? bench_steps_write(b->given->csv, b->steps, count) : CMUS_OK;
 }
 
 static void free_bench(bench *b) {
@@ -257,19 +235,24 @@ static void free_bench(bench *b) {
 int main(int argc, char **argv) {
     cmus_program_begin("step_bench");
     cmus_communicator communicator = cmus_communicator_begin(&argc, &argv, "step_bench");
+    if (communicator.ranks > 1) {
+        if (communicator.rank == 0)
+            fprintf(stderr, "step_bench: it is for one process, and mpirun started %d: time several with cmus-train\n",
+                    communicator.ranks);
+        cmus_communicator_end();
+        return 2;
+    }
     arguments given = {.batch = -1, .tem = -1, .steps = 8, .seed = -1};
-    /* Help and usage errors are printed once, by rank 0, which then ends: its exit code is that of the job. */
-    if (argp_parse(&parser, argc, argv, communicator.rank == 0 ? 0 : ARGP_SILENT, NULL, &given) != 0)
+    if (argp_parse(&parser, argc, argv, 0, NULL, &given) != 0)
         return 0;
     int threads = cmus_threads_per_rank();
     if (!getenv("OMP_NUM_THREADS"))
         omp_set_num_threads(threads);
-    bench b = {.communicator = &communicator, .given = &given};
+    bench b = {.given = &given};
     cmus_status status = run(&b);
     free_bench(&b);
     cmus_free(given.overrides);
-    int code = communicator.rank == 0 ? cmus_program_end(status) : 0; /* all ranks hold the same message */
-    cmus_broadcast(&communicator, &code, sizeof code, 0);
+    int code = cmus_program_end(status);
     cmus_communicator_end();
     return code;
 }

@@ -33,8 +33,8 @@ fold=run2/fold-0
 [ "$(head -1 $fold/train.csv)" = "epoch,lr,train_loss,train_loss_fusion,train_loss_om,train_loss_im,train_loss_tem,train_accuracy,val_loss,val_loss_fusion,val_loss_om,val_loss_im,val_loss_tem,val_accuracy,seconds" ] ||
     fail "header of train.csv"
 [ "$(wc -l < $fold/train.csv)" = 6 ] || fail "rows of train.csv"
-[ "$(head -1 $fold/steps.csv)" = "step,epoch,loss,gradient_norm,seconds,data_seconds" ] || fail "header of steps.csv"
-awk -F, 'NR > 1 && (NF != 6 || $6 < 0 || $6 > $5) { exit 1 }' $fold/steps.csv || fail "data_seconds are not among the seconds"
+[ "$(head -1 $fold/steps.csv)" = "step,epoch,loss,gradient_norm,seconds,data_seconds,skipped" ] || fail "header of steps.csv"
+awk -F, 'NR > 1 && (NF != 7 || $7 != 0 || $6 < 0 || $6 > $5) { exit 1 }' $fold/steps.csv || fail "data_seconds are not among the seconds"
 [ "$(wc -l < $fold/steps.csv)" = 31 ] || fail "rows of steps.csv" # 5 epochs of 6 updates
 head -1 $fold/predictions.csv | grep -q '^case_id,patient_id,label,prob_IgAN,.*,prob_om_.*,prob_im_.*,prob_tem_.*,tem_weight,tem_distance,tem_kept,mean_distance$' ||
     fail "header of predictions.csv"

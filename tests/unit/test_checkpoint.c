@@ -17,7 +17,17 @@ static cmus_config config;
 static cmus_run_identity identity;
 static cmus_parameters parameters;
 static float weights[SIZE], first[SIZE], second[SIZE], second_max[SIZE];
-static float *const moments[CMUS_MOMENTS] = {first, second, second_max};
+static float *const moment_values[CMUS_MOMENTS] = {first, second, second_max};
+
+static void get_moments(void *context, int moment, size_t begin, size_t count, float *values) {
+    memcpy(values, ((float *const *)context)[moment] + begin, count * sizeof *values);
+}
+
+static void set_moments(void *context, int moment, size_t begin, size_t count, const float *values) {
+    memcpy(((float *const *)context)[moment] + begin, values, count * sizeof *values);
+}
+
+static const cmus_moments moments = {(void *)moment_values, get_moments, set_moments};
 
 static void begin(void) {
     cmus_folder_remove(FOLD);
@@ -43,22 +53,23 @@ static void fill(float value) {
 /* Writes the checkpoint of an epoch, whose number is its content. */
 static void write_epoch(int epoch) {
     fill((float)epoch * 1000);
-    CU_ASSERT_EQUAL_FATAL(
-        cmus_checkpoint_write(FOLD, &identity, (cmus_position){epoch, 10 * epoch}, &parameters, weights, moments),
-        CMUS_OK);
+    cmus_position position = {.epoch = epoch, .step = 10 * epoch, .skipped = epoch + 3};
+    CU_ASSERT_EQUAL_FATAL(cmus_checkpoint_write(FOLD, &identity, position, &parameters, weights, &moments), CMUS_OK);
 }
 
 static void expect_epoch(int epoch) {
-    cmus_position position = {0, 0};
+    cmus_position position = {0};
     CU_ASSERT_TRUE(cmus_checkpoint_exists(FOLD));
     CU_ASSERT_EQUAL_FATAL(cmus_checkpoint_settle(FOLD, &identity, &position), CMUS_OK);
     CU_ASSERT_EQUAL(position.epoch, epoch);
     CU_ASSERT_EQUAL(position.step, 10 * epoch);
+    CU_ASSERT_EQUAL(position.skipped, epoch + 3);
     fill(-1);
-    CU_ASSERT_EQUAL_FATAL(cmus_checkpoint_read(FOLD, &parameters, weights, moments), CMUS_OK);
+    CU_ASSERT_EQUAL_FATAL(cmus_checkpoint_read(FOLD, &parameters, weights, &moments), CMUS_OK);
     int wrong = 0;
     for (int i = 0; i < SIZE; i++)
-        wrong += weights[i] != (float)(epoch * 1000 + i) || second_max[i] != (float)(epoch * 1000 + 300 + i);
+        for (int m = 0; m <= CMUS_MOMENTS; m++)
+            wrong += (m ? moment_values[m - 1] : weights)[i] != (float)(epoch * 1000 + 100 * m + i);
     CU_ASSERT_EQUAL(wrong, 0);
     CU_ASSERT_FALSE(cmus_folder_exists("checkpoint_scratch/last.new"));
     CU_ASSERT_FALSE(cmus_folder_exists("checkpoint_scratch/last.old"));

@@ -7,18 +7,7 @@
 
 static cmus_communicator world;
 
-static void sums_are_right_in_any_bucket(void) {
-    enum { COUNT = 1000 };
-    float values[COUNT];
-    for (size_t bucket = 4; bucket <= 8192; bucket *= 3) {
-        for (int i = 0; i < COUNT; i++)
-            values[i] = (float)(i + world.rank);
-        cmus_sum_floats(&world, values, COUNT, bucket);
-        int wrong = 0;
-        for (int i = 0; i < COUNT; i++)
-            wrong += values[i] != (float)(i * world.ranks + world.ranks * (world.ranks - 1) / 2);
-        CU_ASSERT_EQUAL(wrong, 0);
-    }
+static void sums_are_those_of_all_ranks(void) {
     double sums[2] = {1, world.rank};
     cmus_sum_doubles(&world, sums, 2);
     CU_ASSERT_EQUAL(sums[0], world.ranks);
@@ -26,6 +15,48 @@ static void sums_are_right_in_any_bucket(void) {
     double largest = -world.rank;
     cmus_maximum_double(&world, &largest);
     CU_ASSERT_EQUAL(largest, 0);
+}
+
+/* Message number k from one rank to another: its size differs, its bytes say where it is from and to. */
+static size_t message_size(int from, int to, int k) {
+    return (size_t)(1 + from + 3 * to + 1000 * k * k);
+}
+
+static char message_byte(int from, int to, int k) {
+    return (char)(1 + from + 8 * to + 64 * k);
+}
+
+/* Every pair of ranks has several messages each way, among them large ones; the last rank may be left out. */
+static void exchange(int ranks) {
+    enum { EACH = 20, MOST = 8 * EACH };
+    cmus_message sends[MOST], receives[MOST];
+    size_t count = 0, wrong = 0;
+    for (int k = 0; k < EACH; k++)
+        for (int peer = 0; peer < ranks; peer++) {
+            if (peer == world.rank || world.rank >= ranks)
+                continue;
+            size_t out = message_size(world.rank, peer, k), in = message_size(peer, world.rank, k);
+            sends[count] = (cmus_message){peer, cmus_allocate(out, 1), out};
+            memset(sends[count].data, message_byte(world.rank, peer, k), out);
+            receives[count++] = (cmus_message){peer, cmus_allocate(in, 1), in};
+        }
+    cmus_exchange(&world, sends, count, receives, count);
+    for (size_t i = 0, k = 0; i < count; i++) {
+        k = i / (size_t)(ranks - 1);
+        const char *got = receives[i].data;
+        for (size_t at = 0; at < receives[i].size; at++)
+            wrong += got[at] != message_byte(receives[i].peer, world.rank, (int)k);
+        cmus_free(sends[i].data);
+        cmus_free(receives[i].data);
+    }
+    CU_ASSERT_EQUAL(wrong, 0);
+}
+
+static void messages_reach_their_peer(void) {
+    CU_ASSERT_FATAL(world.ranks <= 8);
+    exchange(world.ranks);
+    exchange(world.ranks > 2 ? world.ranks - 1 : world.ranks); /* a rank without messages calls too */
+    cmus_exchange(&world, NULL, 0, NULL, 0);
 }
 
 static void broadcast_reaches_all(void) {
@@ -70,7 +101,8 @@ static void all_agree_on_the_first_failure(void) {
 
 int main(int argc, char **argv) {
     static const unit_test tests[] = {
-        {"sums are right in any bucket", sums_are_right_in_any_bucket},
+        {"sums are those of all ranks", sums_are_those_of_all_ranks},
+        {"messages reach their peer", messages_reach_their_peer},
         {"broadcast reaches all", broadcast_reaches_all},
         {"gather keeps the order", gather_keeps_the_order},
         {"all agree on the first failure", all_agree_on_the_first_failure},

@@ -36,12 +36,12 @@ typedef struct setup {
 
 static void forward(setup *s, cmus_keep keep) {
     cmus_arena_reset(&s->memory);
-    s->tape = cmus_swin_forward(s->swin, s->weights.f, s->pixels, s->depth, IMAGES, keep, &s->memory, &s->scratch,
+    s->tape = cmus_swin_forward(s->swin, s->weights.f, s->pixels, s->depth, IMAGES, keep, &s->memory, &s->scratch, NULL,
                                 s->features);
 }
 
 static void backward(setup *s) {
-    cmus_swin_backward(s->swin, s->weights.f, s->gradient, s->tape, s->active, s->active_count, s->d_features.f,
+    cmus_swin_backward(s->swin, s->weights.f, s->gradient, s->tape, s->active, s->active_count, s->d_features.f, NULL,
                        &s->scratch);
 }
 
@@ -238,7 +238,7 @@ static void only_listed_images_count(void) {
     make(&single, &configs[0]);
     for (int a = 0; a < 2; a++)
         cmus_swin_backward(single.swin, single.weights.f, single.gradient, single.tape, &both.active[a], 1,
-                           single.d_features.f + (size_t)a * single.map, &single.scratch);
+                           single.d_features.f + (size_t)a * single.map, NULL, &single.scratch);
     CU_ASSERT(twin_near("listed images", both.gradient, single.gradient, single.parameters.size, 2e-6));
     float *before = cmus_allocate(single.parameters.size, sizeof *before);
     memcpy(before, single.gradient, single.parameters.size * sizeof *before);

@@ -11,24 +11,38 @@
 
 static const char PATH[] = "scratch.safetensors";
 
+/* A tensor that is made when it is written. */
+static void get_doubled(void *context, size_t count, void *values) {
+    for (size_t i = 0; i < count; i++)
+        ((float *)values)[i] = 2 * ((const float *)context)[i];
+}
+
 static void tensors_come_back(void) {
     float numbers[6] = {1, 2, 3, 4, 5, 6}, odd[3] = {7, 8, 9}, got[6];
     int64_t index[2] = {-1, 1LL << 40}, index_got[2];
-    cmus_tensor_source sources[] = {{"z", "F32", 2, {2, 3}, numbers},
-                                    {"m", "I64", 1, {2}, index},
-                                    {"a", "F32", 1, {3}, odd},
-                                    {"scalar", "F32", 0, {0}, odd},
-                                    {"none", "F32", 1, {0}, odd}};
-    CU_ASSERT_EQUAL_FATAL(cmus_safetensors_write(PATH, sources, 5), CMUS_OK);
+    cmus_tensor_source sources[] = {
+        {.name = "z", .type = "F32", .dimensions = 2, .shape = {2, 3}, .data = numbers},
+        {.name = "m", .type = "I64", .dimensions = 1, .shape = {2}, .data = index},
+        {.name = "a", .type = "F32", .dimensions = 1, .shape = {3}, .data = odd},
+        {.name = "scalar", .type = "F32", .data = odd},
+        {.name = "none", .type = "F32", .dimensions = 1, .shape = {0}, .data = odd},
+        {.name = "called", .type = "F32", .dimensions = 2, .shape = {3, 2}, .context = numbers, .get = get_doubled}};
+    enum { SOURCES = sizeof sources / sizeof sources[0] };
+    CU_ASSERT_EQUAL_FATAL(cmus_safetensors_write(PATH, sources, SOURCES), CMUS_OK);
     cmus_safetensors *file;
     CU_ASSERT_EQUAL_FATAL(cmus_safetensors_open(PATH, &file), CMUS_OK);
-    CU_ASSERT_EQUAL(cmus_safetensors_count(file), 5);
+    CU_ASSERT_EQUAL(cmus_safetensors_count(file), SOURCES);
     const cmus_stored_tensor *z = cmus_safetensors_find(file, "z"), *m = cmus_safetensors_find(file, "m");
     CU_ASSERT_PTR_NOT_NULL_FATAL(z);
     CU_ASSERT_PTR_NOT_NULL_FATAL(m);
     CU_ASSERT(z->dimensions == 2 && z->shape[0] == 2 && z->shape[1] == 3 && z->elements == 6);
     CU_ASSERT_EQUAL(cmus_safetensors_read(file, z, got), CMUS_OK);
     CU_ASSERT_EQUAL(memcmp(got, numbers, sizeof numbers), 0);
+    const cmus_stored_tensor *called = cmus_safetensors_find(file, "called");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(called);
+    CU_ASSERT_EQUAL(cmus_safetensors_read(file, called, got), CMUS_OK);
+    for (int i = 0; i < 6; i++)
+        CU_ASSERT_EQUAL(got[i], 2 * numbers[i]);
     CU_ASSERT_EQUAL(cmus_safetensors_read(file, m, index_got), CMUS_OK);
     CU_ASSERT_EQUAL(memcmp(index, index_got, sizeof index), 0);
     CU_ASSERT_EQUAL(m->begin % 8, 0);

@@ -10,6 +10,7 @@
 #include "cmus/metrics.h"
 #include "cmus/row_log.h"
 #include "cmus/sampler.h"
+#include "cmus/wave.h"
 #include "unit.h"
 
 static void order_is_keyed_by_epoch(void) {
@@ -30,22 +31,42 @@ static void order_is_keyed_by_epoch(void) {
         CU_ASSERT_EQUAL(seen[i], 1);
 }
 
+/* By a plain rule of its own: image after image in falling cost (the first of equal ones first). */
+static void share_plainly(const double *cost, int count, int ranks, double *load, int *rank_of) {
+    for (int i = 0; i < count; i++)
+        rank_of[i] = -1;
+    for (int n = 0; n < count; n++) {
+        int next = -1, rank = 0;
+        for (int i = 0; i < count; i++)
+            if (rank_of[i] < 0 && (next < 0 || cost[i] > cost[next]))
+                next = i;
+        for (int r = 1; r < ranks; r++)
+            if (load[r] < load[rank])
+                rank = r;
+        load[rank] += cost[next];
+        rank_of[next] = rank;
+    }
+}
+
 static void ranks_get_even_shares(void) {
-    int images[] = {3, 12, 5, 4, 12, 3}, rank_of[6];
-    cmus_share_cases(images, 6, 1, rank_of);
-    for (int i = 0; i < 6; i++)
-        CU_ASSERT_EQUAL(rank_of[i], 0);
-    cmus_share_cases(images, 6, 2, rank_of);
-    int expected[] = {0, 0, 0, 1, 1, 1}; /* 12 | 12, 5 | 4, 3 to rank 1, 3 to rank 0 or 1 */
-    int load[2] = {0, 0};
-    for (int i = 0; i < 6; i++)
-        load[rank_of[i]] += images[i];
-    CU_ASSERT_EQUAL(rank_of[1], expected[1]);
-    CU_ASSERT_EQUAL(rank_of[4], expected[4]);
-    CU_ASSERT(abs(load[0] - load[1]) <= 1);
-    cmus_share_cases(images, 3, 8, rank_of); /* more ranks than cases: each case has a rank of its own */
-    CU_ASSERT(rank_of[0] != rank_of[1] && rank_of[1] != rank_of[2] && rank_of[0] != rank_of[2]);
-    cmus_share_cases(images, 0, 4, rank_of);
+    const double cost[] = {3, 12, 5, 4, 12, 3};
+    int rank_of[6], plain[6];
+    for (int ranks = 1; ranks <= 8; ranks++) {
+        double load[8] = {0, 7, 0, 2}, expected[8] = {0, 7, 0, 2}; /* what they have already counts */
+        cmus_share_images(cost, 6, ranks, load, rank_of);
+        share_plainly(cost, 6, ranks, expected, plain);
+        CU_ASSERT_EQUAL(memcmp(rank_of, plain, sizeof plain), 0);
+        CU_ASSERT_EQUAL(memcmp(load, expected, sizeof load), 0);
+    }
+    double two[2] = {0};
+    cmus_share_images(cost, 6, 2, two, rank_of);
+    CU_ASSERT(rank_of[1] == 0 && rank_of[4] == 1); /* 12 | 12, 5 | 4, 3 to rank 1, 3 to rank 0 or 1 */
+    CU_ASSERT(fabs(two[0] - two[1]) <= 1);
+    double many[8] = {0};
+    cmus_share_images(cost, 3, 8, many, rank_of); /* more ranks than images: each has a rank of its own */
+    CU_ASSERT(rank_of[0] == 2 && rank_of[1] == 0 && rank_of[2] == 1);
+    cmus_share_images(cost, 0, 8, many, rank_of);
+    CU_ASSERT(many[0] == 12 && many[3] == 0);
 }
 
 static void choices_depend_on_each_part_of_the_key(void) {

@@ -13,6 +13,8 @@ const cmus_kernels CMUS_KERNEL_TABLE = {
     .layernorm_backward = layernorm_backward,
     .head_forward = head_forward,
     .head_backward = head_backward,
+    .exact_add = exact_add,
+    .exact_take = exact_take,
     .sum_of_squares = sum_of_squares,
     .adam = adam_kernel,
 };

@@ -6,6 +6,7 @@
 #ifndef CMUS_KERNELS_H
 #define CMUS_KERNELS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -93,6 +94,8 @@ typedef struct cmus_kernels {
                                const float statistics[2], const float *gamma, int channels);
     void (*head_forward)(const cmus_head_task *task);
     void (*head_backward)(const cmus_head_task *task);
+    bool (*exact_add)(int64_t *sums, float *values, size_t count);
+    void (*exact_take)(float *values, int64_t *sums, size_t count);
     double (*sum_of_squares)(const float *values, size_t count);
     void (*adam)(const cmus_adam *adam, double correction1, double correction2, size_t count, float *weights,
                  float *gradient, float *first, float *second, float *second_max);

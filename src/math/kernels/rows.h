@@ -4,6 +4,7 @@
 
 #include <math.h>
 
+#include "cmus/exact_sum.h"
 #include "kernels.h"
 #include "vector_math.h"
 
@@ -74,6 +75,30 @@ static void adam_kernel(const cmus_adam *adam, double correction1, double correc
         second[i] = v;
         second_max[i] = highest;
         weights[i] -= step * m / (sqrtf(highest) * root + epsilon);
+    }
+}
+
+/* Fixed point of cmus/exact_sum.h. */
+#define EXACT_SCALE 0x1p40
+
+static bool exact_add(int64_t *restrict sums, float *restrict values, size_t count) {
+    int beyond = 0;
+#pragma omp simd reduction(| : beyond)
+    for (size_t i = 0; i < count; i++) {
+        float value = values[i];
+        bool fits = fabsf(value) <= CMUS_EXACT_LIMIT; /* false for NaN */
+        beyond |= !fits;
+        sums[i] += (int64_t)rint((double)(fits ? value : 0) * EXACT_SCALE);
+        values[i] = 0;
+    }
+    return !beyond;
+}
+
+static void exact_take(float *restrict values, int64_t *restrict sums, size_t count) {
+#pragma omp simd
+    for (size_t i = 0; i < count; i++) {
+        values[i] = (float)((double)sums[i] * (1 / EXACT_SCALE));
+        sums[i] = 0;
     }
 }
 
