@@ -38,6 +38,7 @@ static void end_by(ending how) {
         exit(0);
     if (how == IS_FATAL) {
         fclose(stderr);
+        cmus_set_fatal_exit(_exit); /* as dist does: what exit() calls is not called */
         cmus_fatal("an error");
     }
     if (how >= IS_TERMINATED)
