@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Values up to this size can be added; 1024 of them never overflow a sum. */
+/* Values up to this size can be added; fewer than 1024 of them never overflow a sum. */
 #define CMUS_EXACT_LIMIT 8192.0f
 
 /* sums [count] += values [count], which are 0 afterwards. False if a value is above the limit or not finite: its sum is

@@ -36,7 +36,8 @@ typedef struct cmus_parameters {
 
 /* What goes on around a pass through the network, told by places in the flat buffer: weights may still be on their way
  * when a forward pass begins, and gradients leave before the backward pass ends. A forward pass walks the buffer from
- * its beginning to its end, a backward pass the other way. */
+ * its beginning to its end (through an encoder once more for each call that its images are divided into), a backward
+ * pass the other way, once. */
 typedef struct cmus_passage {
     void *context;
     void (*need)(void *context, size_t to);    /* the weights [0, to) are read next: return when they are there */

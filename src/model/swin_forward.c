@@ -8,7 +8,7 @@ typedef struct forward_scratch {
     float *map, *wide;
 } forward_scratch;
 
-enum { BACKWARD_UNITS = 10 /* swin_backward.c's buffers */, FORWARD_UNITS = 5, LISTS = 4, CACHE_LINE = 64 };
+enum { BACKWARD_UNITS = 10 /* swin_backward.c's buffers */, FORWARD_UNITS = 5, LISTS = 5, CACHE_LINE = 64 };
 
 size_t cmus_swin_scratch_bytes(const cmus_swin *swin, int count, cmus_keep keep) {
     int units = keep == CMUS_KEEP_NOTHING ? FORWARD_UNITS : BACKWARD_UNITS;

@@ -17,7 +17,7 @@ endfunction()
 
 cmus_unit_test(test_compare)
 target_include_directories(test_compare PRIVATE ${CMAKE_SOURCE_DIR}/tests/golden)
-foreach(name test_math_vector test_math_product test_math_layers test_math_window test_math_adam test_model_swin test_model_net)
+foreach(name test_math_vector test_math_product test_math_layers test_math_window test_math_adam test_exact_sum test_model_swin test_model_net)
   cmus_family_test(${name})
 endforeach()
 foreach(name test_model_parameters test_model_smil test_model_cross_attention test_model_heads)

@@ -1,6 +1,7 @@
 cmus_unit_test(test_config cmus_train)
 cmus_unit_test(test_training cmus_train)
 cmus_unit_test(test_prefetch cmus_train cmus_packing)
+cmus_unit_test(test_wave cmus_train cmus_packing)
 cmus_unit_test(test_safetensors cmus_train PkgConfig::JANSSON)
 cmus_unit_test(test_checkpoint cmus_train)
 cmus_unit_test(test_stage_folder cmus_train)
