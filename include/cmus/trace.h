@@ -31,7 +31,8 @@ enum { CMUS_TRACE_SPANS = 1 << 22 };
 
 /* From now on spans are kept (or not). What was kept stays. */
 void cmus_trace_keep(bool keep);
-/* Keeps at most `spans` in all, those that are kept already included. */
+/* Keeps at most `spans` in all, those that are kept already included. A span is 24 bytes of what cmus_trace_take()
+ * gives: with many ranks the limit must be lower, so that all their blocks can be gathered (communicator.h: 2 GiB). */
 void cmus_trace_limit(size_t spans);
 /* Names the calling thread's row of the timeline; a literal. Without it: "main" for the thread that began the process,
  * "thread" for others. A thread that names itself before its first kept span goes on in the row of an ended thread of
