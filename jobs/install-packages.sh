@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what is missing of jobs/packages.txt: install-packages.sh [build] [test] (no argument: build).
+# Installs what is missing of jobs/packages.txt: install-packages.sh [build] [test] [scaling] (no argument: build).
 # Uses apt-get, with sudo if the user is not root. Does nothing, and needs no network, when all is there.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)

@@ -11,6 +11,7 @@ prefix=cmus-h    # namespaces cmus-h1, cmus-h2, ...
 switch=cmus-br   # the bridge's
 network=10.77.0  # addresses 10.77.0.1, ...; the bridge has .254
 most=64
+sessions=/run/cmus-hosts # Open MPI's files while it runs, which a killed run leaves
 self=$(cd "$(dirname "$0")" && pwd)/$(basename "$0")
 
 usage() {
@@ -48,8 +49,13 @@ exists() { # NAMESPACE
 }
 
 remove_namespace() { # with the processes in it, which would keep it alive
+    local attempt
     exists "$1" || return 0
-    ip netns pids "$1" | xargs -r kill -KILL 2> /dev/null || true
+    for ((attempt = 0; attempt < 50; attempt++)); do # they may be making others, and need a moment to end
+        [ -n "$(ip netns pids "$1")" ] || break
+        ip netns pids "$1" | xargs -r kill -KILL 2> /dev/null || true
+        sleep 0.1
+    done
     ip netns delete "$1"
     rm -rf "/etc/netns/$1"
 }
@@ -60,6 +66,7 @@ down() {
         remove_namespace "$(namespace_of "$host")"
     done
     remove_namespace "$switch"
+    rm -rf "$sessions"
     rmdir /etc/netns 2> /dev/null || true # others may use it
 }
 
@@ -67,6 +74,9 @@ add_namespace() { # NAMESPACE COUNT: with /etc/hosts of its own, which ip netns 
     local i
     ip netns add "$1"
     ip -n "$1" link set lo up
+    # Reno, which every kernel has and lets a namespace choose: BBR paces by estimates of its own, which a shaped link
+    # misleads (sums took up to twice the time that the rate allows).
+    ip netns exec "$1" sh -c 'echo reno > /proc/sys/net/ipv4/tcp_congestion_control'
     mkdir -p "/etc/netns/$1"
     {
         echo "127.0.0.1 localhost"
@@ -130,6 +140,7 @@ up() {
     [ -z "$rate" ] || bits_of "$rate" > /dev/null
     down
     trap down EXIT # no half of it stays after a failure
+    mkdir -p "$sessions"
     add_namespace "$switch" "$count"
     ip -n "$switch" link add bridge type bridge
     ip -n "$switch" address add "$network.254/24" dev bridge
@@ -160,6 +171,7 @@ run() {
     export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
     on h0 mpirun -np "$ranks" --host "$list" --map-by node --bind-to none \
         --mca plm rsh --mca plm_rsh_agent "$self agent" --mca plm_rsh_no_tree_spawn 1 \
+        --mca orte_tmpdir_base "$sessions" \
         --mca btl tcp,self --mca btl_tcp_if_include "$network.0/24" --mca oob_tcp_if_include "$network.0/24" "$@"
 }
 
