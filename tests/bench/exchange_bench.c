@@ -339,11 +339,36 @@ static cmus_status race(exchange_bench *b) {
     return CMUS_OK;
 }
 
+/* Collective. What the links and the reducer give if nothing is computed: the shortest of a few. */
+static void measure_alone(exchange_bench *b) {
+    enum { REPEATS = 3 };
+    cmus_reducer *reducer = cmus_optimizer_reducer(b->optimizer);
+    int64_t *exact = cmus_net_exact_sums(b->net);
+    b->sum_alone = b->spread_alone = INFINITY;
+    for (int i = 0; i < REPEATS; i++) {
+        cmus_optimizer_settle(b->optimizer);
+        cmus_barrier(b->communicator);
+        double began = cmus_seconds();
+        cmus_reducer_begin(reducer, exact ? (void *)exact : (void *)cmus_net_gradient(b->net));
+        cmus_reducer_finish(reducer);
+        double sum = cmus_seconds() - began;
+        cmus_maximum_double(b->communicator, &sum);
+        began = cmus_seconds();
+        cmus_reducer_spread(reducer, cmus_net_weights(b->net));
+        cmus_optimizer_settle(b->optimizer);
+        double spread = cmus_seconds() - began;
+        cmus_maximum_double(b->communicator, &spread);
+        b->sum_alone = fmin(b->sum_alone, sum);
+        b->spread_alone = fmin(b->spread_alone, spread);
+    }
+}
+
 static cmus_status run(exchange_bench *b, const arguments *given) {
     CMUS_TRY(cmus_agree(b->communicator, open_all(b, given)));
     CMUS_TRY(cmus_launch_check(b->communicator, b->threads));
     prepare(b);
     CMUS_TRY(race(b));
+    measure_alone(b);
     b->peak = (double)cmus_peak_memory();
     cmus_maximum_double(b->communicator, &b->peak);
     return exchange_report(b, given->csv, given->link);

@@ -44,10 +44,11 @@ typedef struct exchange_bench {
     size_t piece_count;
     float *moments[CMUS_MOMENTS]; /* of the pieces, for the updates without communication */
     int updates, threads;
-    int *order;            /* [updates][batch]: cases */
-    exchange_plan plan;    /* on rank 0 */
-    double *largest, *sum; /* [updates][EXCHANGE_VALUES] on rank 0: over the ranks */
-    double peak;           /* bytes of the largest rank */
+    int *order;                     /* [updates][batch]: cases */
+    exchange_plan plan;             /* on rank 0 */
+    double *largest, *sum;          /* [updates][EXCHANGE_VALUES] on rank 0: over the ranks */
+    double sum_alone, spread_alone; /* seconds while nothing is computed */
+    double peak;                    /* bytes of the largest rank */
 } exchange_bench;
 
 /* Updates at the beginning that do not count. */

@@ -47,16 +47,19 @@ typedef struct cell {
     double value;
 } cell;
 
-enum { CELLS = 34 };
+enum { CELLS = 40 };
 
 static int list_cells(const exchange_bench *b, cell *cells) {
     double sum, spread;
     count_bytes(b, &sum, &spread);
-    int n = 0, hosts = b->communicator->ranks;
+    int n = 0, ranks = b->communicator->ranks;
     const double *most = b->largest;
-    cells[n++] = (cell){"ranks", NULL, hosts};
+    cells[n++] = (cell){"ranks", NULL, ranks};
     cells[n++] = (cell){"threads", NULL, b->threads};
     cells[n++] = (cell){"batch", NULL, b->config.batch};
+    static const char *const depth_names[CMUS_STAGES] = {"depth_1", "depth_2", "depth_3", "depth_4"};
+    for (int stage = 0; stage < CMUS_STAGES; stage++)
+        cells[n++] = (cell){depth_names[stage], NULL, b->config.net.depths[stage]};
     cells[n++] = (cell){"pairs", NULL, b->updates - EXCHANGE_WARM_UP};
     cells[n++] = (cell){"parameters", "parameters", (double)cmus_net_parameters(b->net)->size};
     cells[n++] = (cell){"images", "images an update", b->plan.images};
@@ -83,6 +86,8 @@ static int list_cells(const exchange_bench *b, cell *cells) {
     cells[n++] = (cell){"busy_seconds", "reducer busy, s", middle(b, most, EXCHANGE_BUSY, -1)};
     cells[n++] = (cell){"hidden", "share of it hidden", b->communicator->ranks > 1 ? 1 - exposed : 0};
     cells[n++] = (cell){"rate", "bytes/s of a rank meanwhile", middle(b, b->sum, EXCHANGE_SENT, EXCHANGE_BUSY)};
+    cells[n++] = (cell){"sum_alone_seconds", "a sum while nothing is computed, s", b->sum_alone};
+    cells[n++] = (cell){"spread_alone_seconds", "a spread while nothing is computed, s", b->spread_alone};
     cells[n++] = (cell){"peak_bytes", "peak memory of the largest rank, bytes", b->peak};
     return n;
 }

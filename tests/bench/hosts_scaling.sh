@@ -123,6 +123,6 @@ for count in $hosts; do
             printf "on which the bytes take %.2f of the backward pass: ", (bytes + more) * 8e-6 / rate / backward
             printf "ratio %.4f, %s %.2f\n\n", ratio, ratio <= most ? "at most" : "MORE THAN", most
         }'
-    worst=$(awk -v a="$worst" -v b="$ratio" 'BEGIN { print a > b ? a : b }')
+    worst=$(awk -v a="$worst" -v b="$ratio" 'BEGIN { print (a > b ? a : b) }')
 done
 awk -v worst="$worst" -v most=$most 'BEGIN { exit !(worst <= most) }'

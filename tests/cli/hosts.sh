@@ -24,7 +24,7 @@ timeout 60 "$hosts" run 2 hostname > names.txt 2> log || fail "exit code $?: $(c
 
 name="unit test"
 timeout 120 "$hosts" run 2 "$build/tests/unit/test_dist" > dist.txt 2>&1 || fail "exit code $?: $(cat dist.txt)"
-contains dist.txt "sums are right in any bucket ...passed"
+contains dist.txt "messages reach their peer ...passed"
 
 name=rate # each rank sends and receives at least the 5 MB: 0.2 s
 timeout 60 "$hosts" run 2 "$bin/allreduce_bench" 5 3 > rate.txt 2> log || fail "exit code $?: $(cat log)"
@@ -42,6 +42,30 @@ wait $job || fail "exit code $? after mending: $(cat log)"
 contains cut.txt "ranks 2"
 "$hosts" cut h3 2> log && fail "a host that is not there was cut"
 contains log "there is no host h3"
+
+name="a training on a cut link"
+{ "$bin/cmus-phantom" --cases 6 --size 64 --seed 3 phantom && "$bin/cmus-pack" phantom/cases --out data --size 64 &&
+    "$bin/cmus-split" data --folds 2 --seed 1; } > log 2>&1 || fail "no data set: $(cat log)"
+printf 'embed_dim: 8\ndepths: [2, 2, 2, 2]\nheads: [1, 2, 4, 8]\nimage_size: 64\nfusion_hidden: 16\nmemory_gib: 1\nepochs: 100000\n' > tiny.yaml
+export OMPI_MCA_oob_tcp_keepalive_time=2 OMPI_MCA_oob_tcp_keepalive_intvl=1 OMPI_MCA_oob_tcp_keepalive_probes=2
+timeout 120 "$hosts" run 2 "$bin/cmus-train" tiny.yaml stall_report=2 stall_timeout=12 --data data --fold 0 --out run > log 2>&1 &
+job=$!
+for _ in $(seq 100); do
+    [ "$(cat run/fold-0/steps.csv 2> /dev/null | wc -l)" -gt 10 ] && break
+    sleep 0.3
+done
+[ "$(ip netns pids cmus-h2 | wc -l)" -gt 0 ] || fail "no rank on h2: $(cat log)"
+"$hosts" cut h2
+began=$SECONDS
+wait $job && fail "a training on a cut link ended well"
+while ip netns pids cmus-h1 | grep -q . || ip netns pids cmus-h2 | grep -q .; do
+    [ $((SECONDS - began)) -lt 40 ] || break
+    sleep 0.2
+done
+took=$((SECONDS - began))
+[ $took -le 22 ] || fail "ranks on a cut link ended after $took s; stall_timeout and 10 s are 22: $(cat log)"
+contains log "no progress for"
+"$hosts" mend h2
 
 name=down
 timeout 30 "$hosts" run 2 sleep 1000 > log 2>&1 &
