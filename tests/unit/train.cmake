@@ -19,3 +19,5 @@ endfunction()
 
 cmus_ranks_test(test_dist 1 2 4)
 cmus_ranks_test(test_reducer 1 2 3 4)
+cmus_ranks_test(test_optimizer 1 2 3 4)
+target_link_libraries(test_optimizer PRIVATE cmus_train)
