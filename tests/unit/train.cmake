@@ -21,3 +21,6 @@ cmus_ranks_test(test_dist 1 2 4)
 cmus_ranks_test(test_reducer 1 2 3 4)
 cmus_ranks_test(test_optimizer 1 2 3 4)
 target_link_libraries(test_optimizer PRIVATE cmus_train)
+foreach(ranks 1 2 3 4) # Adam and the norm have loops of OpenMP: no more threads than ranks
+  set_property(TEST unit/test_optimizer_${ranks}_ranks APPEND PROPERTY ENVIRONMENT OMP_NUM_THREADS=1)
+endforeach()
