@@ -84,7 +84,6 @@ static void add_waves(exchange_bench *b, cmus_wave *const *waves, int count) {
     for (int w = 0; w < count; w++) {
         const cmus_wave *wave = waves[w];
         cmus_wave_loads(wave, b->net, b->dataset, &b->config, load);
-        b->plan.images += (double)wave->first[wave->count] / b->updates;
         for (int i = 0; i < wave->first[wave->count]; i++) {
             int encoder = wave->images[i].rank, owner = wave->owner[wave->images[i].position];
             maps[encoder] += encoder == owner ? 0 : bytes;
@@ -150,6 +149,7 @@ static cmus_status run_waves(exchange_bench *b, double *values, double *norm) {
         cmus_optimizer_waited(b->optimizer, &gradients, &weights);
         waited = cmus_trace_seconds(CMUS_ACTIVITY_WAITING) - waited - (weights - weights_before);
         values[EXCHANGE_WAITED_MAPS] += fmax(0, waited);
+        values[EXCHANGE_IMAGES] += portion.share.image_count;
         for (int i = 0; i < portion.share.case_count; i++)
             cmus_metrics_add(&metrics, &portion.share.results[i], portion.share.cases[i].label, b->config.net.classes);
     } while (!portion.wave->last);
@@ -244,6 +244,7 @@ static void wave_alone(exchange_bench *b, const cmus_portion *portion, double *v
     fuse_alone(b, portion, maps);
     double fused = cmus_seconds();
     cmus_net_encode_backward(b->net, encoding, maps, all, NULL);
+    values[EXCHANGE_IMAGES] += share->image_count;
     values[EXCHANGE_FORWARD] += encoded - began;
     values[EXCHANGE_CASES] += fused - encoded;
     values[EXCHANGE_BACKWARD] += cmus_seconds() - fused;

@@ -23,14 +23,15 @@ enum {
     EXCHANGE_BUSY,    /* of the reducer with buckets on their way */
     EXCHANGE_EXPOSED, /* of those, while the computing thread waited for them */
     EXCHANGE_SENT,    /* bytes by the reducer */
+    EXCHANGE_IMAGES,  /* that this rank encoded, both ways together */
     EXCHANGE_VALUES
 };
 
 /* What the plans of all updates say. */
 typedef struct exchange_plan {
-    double images, waves; /* an update, mean */
-    double load;          /* of the busiest rank over the mean of the ranks: mean over the updates */
-    double map_bytes;     /* that the busiest rank sends an update, maps and their gradients: mean over the updates */
+    double waves;     /* an update, mean */
+    double load;      /* of the busiest rank over the mean of the ranks: mean over the updates */
+    double map_bytes; /* that the busiest rank sends an update, maps and their gradients: mean over the updates */
 } exchange_plan;
 
 typedef struct exchange_bench {

@@ -62,7 +62,7 @@ static int list_cells(const exchange_bench *b, cell *cells) {
         cells[n++] = (cell){depth_names[stage], NULL, b->config.net.depths[stage]};
     cells[n++] = (cell){"pairs", NULL, b->updates - EXCHANGE_WARM_UP};
     cells[n++] = (cell){"parameters", "parameters", (double)cmus_net_parameters(b->net)->size};
-    cells[n++] = (cell){"images", "images an update", b->plan.images};
+    cells[n++] = (cell){"images", "images an update", middle(b, b->sum, EXCHANGE_IMAGES, -1) / 2};
     cells[n++] = (cell){"waves", "waves an update", b->plan.waves};
     cells[n++] = (cell){"load", "load of the busiest rank / mean", b->plan.load};
     cells[n++] = (cell){"map_bytes", "bytes of maps from the busiest rank", b->plan.map_bytes};

@@ -17,12 +17,12 @@ build=$here/../../build hosts='2 4 8' pairs=10 slower=1 csv=hosts_scaling.csv ke
 most=1.15
 
 # Networks that fit eight times into this machine, with an update of seconds. The rate that comes out depends on the images of a
-# rank, hardly on the network: many of them, so that sending costs the shared processors little of the time.
+# rank, hardly on the network: many of them, so that moving the bytes costs the shared processors little of the time.
 network_of() { # HOSTS
     case $1 in
         2) echo "embed_dim=48 heads=[2,4,8,16] batch=12 memory_gib=4" ;;
-        4) echo "embed_dim=32 heads=[1,2,4,8] batch=24 memory_gib=3" ;;
-        *) echo "embed_dim=32 heads=[1,2,4,8] batch=$((4 * $1)) memory_gib=2" ;;
+        4) echo "embed_dim=32 heads=[1,2,4,8] batch=32 memory_gib=3" ;;
+        *) echo "embed_dim=32 heads=[1,2,4,8] batch=$((8 * $1)) memory_gib=2" ;;
     esac
 }
 
@@ -76,15 +76,16 @@ export OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive OMPI_MCA_mpi_yield_when_idle=1
 
 if [ ! -f "$work/data/dataset.json" ]; then
     {
-        "$bin/cmus-phantom" --cases 32 --bag 2,2 --seed 1 --out "$work/phantom" &&
+        "$bin/cmus-phantom" --cases 64 --bag 2,2 --seed 1 --out "$work/phantom" &&
             "$bin/cmus-pack" "$work/phantom/cases" --out "$work/data"
     } > "$work/log" 2>&1 || die 1 "no data set: $(tail -3 "$work/log")"
 fi
+# Buckets of which a few fill a link's queue (50 ms): what a message says before its data comes waits behind that of others.
 cat > "$work/small.yaml" << 'END_OF_NETWORK'
 depths: [2, 2, 2, 2]
 max_tem: 2
 head_relu: false
-bucket_mb: 1
+bucket_mb: 4
 END_OF_NETWORK
 
 bench() { # HOSTS PAIRS LINK [OPTION...]: what exchange_bench prints, on stdout

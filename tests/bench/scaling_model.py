@@ -23,6 +23,7 @@ BYTES = {"fp32": 4, "bf16": 2, "fixed": 8}
 MODALITIES = 3  # in the order of the buffer: TEM, OM, IM
 ADAM_BYTES = 40  # that Adam reads and writes for a weight (results/benchmarks.md)
 MOMENTS, BUCKETS_ON_THEIR_WAY = 3, 3
+WAVE_PIXEL_BYTES = 64 << 20  # of a rank's images in a wave (include/cmus/wave.h)
 
 
 def blocks_of(depths):
@@ -215,8 +216,8 @@ def predicted(a, fitted, batch, hosts):
     exact = 8 if a.wire == "fixed" else 0
     fixed_bytes = a.parameters * (8 + exact) + 4 * MOMENTS * piece + BUCKETS_ON_THEIR_WAY * a.bucket_mb * 2**20 * (hosts > 1)
     room = a.memory_gib * 2**30 - fixed_bytes
-    waves = max(1, math.ceil(busiest * a.image_gib * 2**30 / room)) if room > 0 else 0
-    if waves == 0 or waves > batch:
+    waves = max(1, math.ceil(busiest * a.image_gib * 2**30 / room), math.ceil(busiest * 12 * a.image_size**2 / WAVE_PIXEL_BYTES))
+    if room <= 0 or waves > batch:
         sys.exit(f"scaling_model.py: --memory-gib {a.memory_gib} is too little for the network and a case")
     memory = fixed_bytes + math.ceil(busiest / waves) * a.image_gib * 2**30
     rate = a.core_gflops * a.cores * a.thread_efficiency
@@ -227,7 +228,8 @@ def predicted(a, fitted, batch, hosts):
     spread_bytes = piece * (hosts - 1) * 4
     maps = 2 * max(owned * (a.tem + 2) * (1 - 1 / hosts), busiest if hosts > batch else 0) * a.map_bytes if hosts > 1 else 0
     buckets = math.ceil(a.parameters * 4 / (a.bucket_mb * 2**20))
-    link = Link(a.bandwidth, 1.0, a.message_cost if a.message_cost is not None else fitted[1], a.latency, fitted[2])
+    link = Link(a.bandwidth, 1.0, a.message_cost if a.message_cost is not None else fitted[1], a.latency,
+                fitted[2] if a.byte_work is None else a.byte_work)
     parts = update(hosts, counts, waves, a.depths, seconds_image / 3, 2 * seconds_image / 3, owned * a.case_seconds, optimizer, link,
                    (sum_bytes if hosts > 1 else 0, spread_bytes, maps, buckets), 1 / a.cores)
     mean = images / hosts * seconds_image
@@ -278,12 +280,14 @@ def main():
     g.add_argument("--bandwidth", type=float, help="bytes/s of a link: of the data, as a benchmark of MPI measures it")
     g.add_argument("--latency", type=float, help="seconds of a small message")
     g.add_argument("--message-cost", type=float, help="seconds that a message costs (default: fitted, that of TCP on the machine of the rows)")
+    g.add_argument("--byte-work", type=float, help="processor seconds a byte (default: fitted, as above; an adapter that copies needs none)")
     g.add_argument("--parameters", type=float, help="of the network (cmus-train prints them)")
     g.add_argument("--depths", type=numbers, default=[2, 2, 18, 2], help="blocks of the stages (2,2,18,2)")
     g.add_argument("--map-bytes", type=float, help="of a feature map: tokens x channels x 4")
     g.add_argument("--case-seconds", type=float, default=0, help="behind the encoders, a case (0: neglected; step_bench)")
     g.add_argument("--image-gib", type=float, help="memory of an image in flight (README.md)")
     g.add_argument("--memory-gib", type=float, help="memory of a rank")
+    g.add_argument("--image-size", type=int, default=224, help="pixels of a side (224)")
     g.add_argument("--tem", type=int, default=10, help="TEM images of a case (10)")
     g.add_argument("--bucket-mb", type=float, default=25, help="bucket_mb of the configuration (25)")
     g.add_argument("--wire", choices=sorted(BYTES), default="fp32", help="what gradients travel as (fp32)")
