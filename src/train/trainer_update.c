@@ -7,27 +7,26 @@
 #include "cmus/wave_run.h"
 #include "trainer_internal.h"
 
-/* Adds " 'ID'" to the text. */
-static void add_name(char **text, const cmus_trainer *trainer, int index) {
-    char *longer = cmus_format_string("%s '%s'", *text, cmus_dataset_case(trainer->dataset, index).case_id);
-    cmus_free(*text);
-    *text = longer;
-}
+/* The batch of an update. */
+typedef struct update {
+    const int *cases; /* [count], of the data set */
+    int count, epoch;
+    double *bad; /* [count]: ranks on which the case's loss is not finite, 0 or 1 in all */
+    cmus_metrics metrics;
+} update;
 
-static void add_results(const cmus_trainer *trainer, const cmus_portion *portion, cmus_metrics *metrics,
-                        char **bad_names) {
+static void add_results(const cmus_trainer *trainer, const cmus_portion *portion, update *u) {
     const cmus_share *share = &portion->share;
     for (int i = 0; i < share->case_count; i++) {
-        cmus_metrics_add(metrics, &share->results[i], share->cases[i].label, trainer->config->net.classes);
-        if (!isfinite(share->results[i].total_loss))
-            add_name(bad_names, trainer, portion->wave->indices[share->positions[i]]);
+        cmus_metrics_add(&u->metrics, &share->results[i], share->cases[i].label, trainer->config->net.classes);
+        for (int c = 0; c < u->count && !isfinite(share->results[i].total_loss); c++)
+            u->bad[c] += u->cases[c] == portion->wave->indices[share->positions[i]];
     }
 }
 
-/* Gradients of the batch, summed over the ranks at the end: *norm is that of the whole network, or NaN. The sums of
- * this rank's cases go into `metrics`, the names of those whose loss is not finite to *bad_names. */
-static cmus_status run_waves(cmus_trainer *trainer, double scale, cmus_metrics *metrics, char **bad_names,
-                             double *norm) {
+/* Gradients of the batch, summed over the ranks at the end: *norm is that of the whole network, or NaN. Metrics and bad
+ * cases are those of this rank's cases. */
+static cmus_status run_waves(cmus_trainer *trainer, update *u, double scale, double *norm) {
     cmus_portion portion;
     do {
         cmus_trainer_at(trainer, "reading images");
@@ -42,49 +41,51 @@ static cmus_status run_waves(cmus_trainer *trainer, double scale, cmus_metrics *
                                .passage = cmus_optimizer_passage(trainer->optimizer),
                                .final = portion.wave->last};
         cmus_wave_run(trainer->communicator, trainer->net, &portion, &pass);
-        add_results(trainer, &portion, metrics, bad_names);
+        add_results(trainer, &portion, u);
     } while (!portion.wave->last);
     cmus_trainer_at(trainer, "summing gradients");
     *norm = sqrt(cmus_optimizer_finish(trainer->optimizer));
     return CMUS_OK;
 }
 
-/* Collective. Skips the update; DATA if that was one too many: names the cases, on every rank. */
-static cmus_status skip(cmus_trainer *trainer, const int *cases, int count, int epoch, const char *bad_names) {
+/* Names of the cases whose loss is not finite; of all, if there are none. Free with cmus_free(). */
+static char *bad_names(const cmus_trainer *trainer, const update *u, bool *losses) {
+    *losses = false;
+    for (int c = 0; c < u->count; c++)
+        *losses = *losses || u->bad[c] > 0;
+    char *names = cmus_copy_string("");
+    for (int c = 0; c < u->count; c++) {
+        if (*losses && u->bad[c] == 0)
+            continue;
+        char *longer = cmus_format_string("%s '%s'", names, cmus_dataset_case(trainer->dataset, u->cases[c]).case_id);
+        cmus_free(names);
+        names = longer;
+    }
+    return names;
+}
+
+/* Collective. Skips the update; DATA if that was one too many: names the cases, the same on every rank. */
+static cmus_status skip(cmus_trainer *trainer, const update *u) {
     cmus_optimizer_skip(trainer->optimizer);
     trainer->position.skipped++;
-    char *all;
-    size_t *sizes = cmus_allocate((size_t)trainer->communicator->ranks, sizeof *sizes);
-    cmus_gather_bytes(trainer->communicator, bad_names, strlen(bad_names) + 1, &all, sizes);
+    cmus_sum_doubles(trainer->communicator, u->bad, (size_t)u->count);
+    bool losses;
+    char *names = bad_names(trainer, u, &losses);
+    char *what = cmus_format_string("epoch %d, update %lld: %s%s", u->epoch + 1, (long long)trainer->position.step,
+                                    losses ? "the loss is not finite for the cases"
+                                           : "the gradient is not finite, or too large, for the batch of the cases",
+                                    names);
     cmus_status status = CMUS_OK;
-    if (all) {
-        char *names = cmus_copy_string("");
-        size_t begin = 0;
-        for (int rank = 0; rank < trainer->communicator->ranks; begin += sizes[rank++]) {
-            char *longer = cmus_format_string("%s%s", names, all + begin);
-            cmus_free(names);
-            names = longer;
-        }
-        bool losses = *names;
-        for (int i = 0; !losses && i < count; i++)
-            add_name(&names, trainer, cases[i]);
-        char *what = cmus_format_string("epoch %d, update %lld: %s%s", epoch + 1, (long long)trainer->position.step,
-                                        losses ? "the loss is not finite for the cases"
-                                               : "the gradient is not finite, or too large, for the batch of the cases",
-                                        names);
-        if (trainer->position.skipped > trainer->config->max_bad_steps)
-            status = cmus_fail(CMUS_ERROR_DATA,
-                               "%s; %lld updates were skipped before for such a reason "
-                               "(max_bad_steps: %d); look at these images, or lower lr",
-                               what, (long long)trainer->position.skipped - 1, trainer->config->max_bad_steps);
-        else
-            cmus_warn("%s; the update is skipped", what);
-        cmus_free(what);
-        cmus_free(names);
-    }
-    cmus_free(all);
-    cmus_free(sizes);
-    return cmus_agree(trainer->communicator, status);
+    if (trainer->position.skipped > trainer->config->max_bad_steps)
+        status = cmus_fail(CMUS_ERROR_DATA,
+                           "%s; %lld updates were skipped before for such a reason (max_bad_steps: %d); look at these "
+                           "images, or lower lr",
+                           what, (long long)trainer->position.skipped - 1, trainer->config->max_bad_steps);
+    else if (trainer->communicator->rank == 0)
+        cmus_warn("%s; the update is skipped", what);
+    cmus_free(what);
+    cmus_free(names);
+    return status;
 }
 
 static cmus_status write_step(cmus_trainer *trainer, int epoch, double loss, double norm, double seconds,
@@ -120,32 +121,36 @@ static cmus_status watch_weights(cmus_trainer *trainer) {
     return cmus_trainer_compare_weights(trainer, what);
 }
 
+/* Collective. Adam, or none, with what was summed. */
+static cmus_status apply(cmus_trainer *trainer, const update *u, double norm, bool *skipped) {
+    trainer->position.step++;
+    *skipped = !isfinite(norm) || !isfinite(u->metrics.total_loss);
+    if (*skipped)
+        return skip(trainer, u);
+    cmus_trainer_at(trainer, "updating weights");
+    cmus_optimizer_step(trainer->optimizer, cmus_config_learning_rate(trainer->config, u->epoch),
+                        trainer->position.step - trainer->position.skipped);
+    return CMUS_OK;
+}
+
 cmus_status cmus_trainer_update(cmus_trainer *trainer, const int *cases, int count, int epoch, cmus_metrics *sums) {
     double began = cmus_seconds(), data_seconds = -cmus_prefetch_waited(trainer->prefetch), norm;
-    const cmus_config *config = trainer->config;
-    double scale = config->loss_reduction == CMUS_REDUCTION_MEAN ? 1.0 / count : 1.0;
-    cmus_metrics metrics = {0};
-    char *bad_names = cmus_copy_string("");
-    cmus_status status = run_waves(trainer, scale, &metrics, &bad_names, &norm);
+    double scale = trainer->config->loss_reduction == CMUS_REDUCTION_MEAN ? 1.0 / count : 1.0;
+    update u = {.cases = cases, .count = count, .epoch = epoch};
+    u.bad = cmus_allocate((size_t)count, sizeof *u.bad);
+    cmus_status status = run_waves(trainer, &u, scale, &norm);
     if (status == CMUS_OK) {
+        bool skipped;
         data_seconds += cmus_prefetch_waited(trainer->prefetch);
         cmus_maximum_double(trainer->communicator, &data_seconds);
-        cmus_sum_doubles(trainer->communicator, (double *)&metrics, CMUS_METRICS_FIELDS);
-        trainer->position.step++;
-        bool bad = !isfinite(norm) || !isfinite(metrics.total_loss);
-        if (bad) {
-            status = skip(trainer, cases, count, epoch, bad_names);
-        } else {
-            cmus_trainer_at(trainer, "updating weights");
-            cmus_optimizer_step(trainer->optimizer, cmus_config_learning_rate(config, epoch),
-                                trainer->position.step - trainer->position.skipped);
-            cmus_metrics_merge(sums, &metrics);
-        }
-        if (status == CMUS_OK)
-            status =
-                write_step(trainer, epoch, metrics.total_loss * scale, norm, cmus_seconds() - began, data_seconds, bad);
-        status = cmus_agree(trainer->communicator, status);
+        cmus_sum_doubles(trainer->communicator, (double *)&u.metrics, CMUS_METRICS_FIELDS);
+        status = apply(trainer, &u, norm, &skipped);
+        if (status == CMUS_OK && !skipped)
+            cmus_metrics_merge(sums, &u.metrics);
+        cmus_status written = write_step(trainer, epoch, u.metrics.total_loss * scale, norm, cmus_seconds() - began,
+                                         data_seconds, skipped);
+        status = cmus_agree(trainer->communicator, status == CMUS_OK ? written : status);
     }
-    cmus_free(bad_names);
+    cmus_free(u.bad);
     return status == CMUS_OK ? watch_weights(trainer) : status;
 }
