@@ -1,6 +1,8 @@
 /* exchange_bench: what the exchange between ranks costs an update. Updates as cmus-train makes them, and in turn with
  * them the same images through the same kernels on every rank by itself:
- *   mpirun -np N exchange_bench UPDATES DATA CONFIG [KEY=VALUE...] [--csv FILE] [--link TEXT]
+ *   mpirun -np N exchange_bench UPDATES DATA CONFIG [KEY=VALUE...] [--csv FILE] [--link TEXT] [--in-step]
+ * --in-step: barriers in the updates without communication, where those with it wait for maps and for gradients. On
+ * hosts that share cores, ranks get out of step by how the cores are shared; this is then in both times.
  */
 #include "exchange_bench.h"
 
@@ -30,6 +32,7 @@ typedef struct arguments {
     const char *data, *config, *csv, *link;
     const char **overrides;
     size_t override_count;
+    bool in_step;
 } arguments;
 
 static const int *cases_of(const exchange_bench *b, int update) {
@@ -240,12 +243,14 @@ static void wave_alone(exchange_bench *b, const cmus_portion *portion, double *v
     double began = cmus_seconds();
     cmus_encoding *encoding =
         cmus_net_encode(b->net, share->images, share->image_count, portion->wave->keep, NULL, maps);
+    values[EXCHANGE_FORWARD] += cmus_seconds() - began;
+    if (b->in_step)
+        cmus_barrier(b->communicator);
     double encoded = cmus_seconds();
     fuse_alone(b, portion, maps);
     double fused = cmus_seconds();
     cmus_net_encode_backward(b->net, encoding, maps, all, NULL);
     values[EXCHANGE_IMAGES] += share->image_count;
-    values[EXCHANGE_FORWARD] += encoded - began;
     values[EXCHANGE_CASES] += fused - encoded;
     values[EXCHANGE_BACKWARD] += cmus_seconds() - fused;
     cmus_net_encoding_free(encoding);
@@ -301,9 +306,13 @@ static cmus_status without_exchange(exchange_bench *b, int update, double *value
     double began = cmus_seconds();
     do {
         status = cmus_prefetch_next(b->prefetch, &portion);
+        if (b->in_step)
+            status = cmus_agree(b->communicator, status);
         if (status == CMUS_OK)
             wave_alone(b, &portion, values);
-    } while (!portion.wave->last);
+    } while (status == CMUS_OK && !portion.wave->last);
+    if (b->in_step)
+        cmus_barrier(b->communicator);
     double computed = cmus_seconds();
     step_alone(b, update);
     values[EXCHANGE_OPTIMIZER] = cmus_seconds() - computed;
@@ -391,7 +400,9 @@ static void release(exchange_bench *b) {
 static bool parse(int argc, char **argv, arguments *given) {
     int positional = 0;
     for (int i = 1; i < argc; i++) {
-        if (strncmp(argv[i], "--", 2) == 0) {
+        if (strcmp(argv[i], "--in-step") == 0) {
+            given->in_step = true;
+        } else if (strncmp(argv[i], "--", 2) == 0) {
             const char **value = strcmp(argv[i], "--csv") == 0    ? &given->csv
                                  : strcmp(argv[i], "--link") == 0 ? &given->link
                                                                   : NULL;
@@ -420,15 +431,18 @@ int main(int argc, char **argv) {
         int threads = cmus_threads_per_rank();
         if (!getenv("OMP_NUM_THREADS"))
             omp_set_num_threads(threads);
-        exchange_bench b = {.communicator = &communicator, .updates = given.updates, .threads = omp_get_max_threads()};
+        exchange_bench b = {.communicator = &communicator,
+                            .updates = given.updates,
+                            .in_step = given.in_step,
+                            .threads = omp_get_max_threads()};
         cmus_status status = run(&b, &given);
         release(&b);
         code = communicator.rank == 0 ? cmus_program_end(status) : 0;
         cmus_broadcast(&communicator, &code, sizeof code, 0);
     } else if (communicator.rank == 0) {
         fprintf(stderr,
-                "usage: mpirun -np N exchange_bench UPDATES DATA CONFIG [KEY=VALUE...] [--csv FILE] [--link TEXT],\n"
-                "with %d to %d updates, and a TEXT without commas\n",
+                "usage: mpirun -np N exchange_bench UPDATES DATA CONFIG [KEY=VALUE...] [--csv FILE] [--link TEXT]\n"
+                "[--in-step], with %d to %d updates, and a TEXT without commas\n",
                 EXCHANGE_WARM_UP + 1, MOST_UPDATES);
     }
     cmus_free(given.overrides);

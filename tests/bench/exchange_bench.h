@@ -45,6 +45,7 @@ typedef struct exchange_bench {
     size_t piece_count;
     float *moments[CMUS_MOMENTS]; /* of the pieces, for the updates without communication */
     int updates, threads;
+    bool in_step;                   /* barriers in the updates without communication */
     int *order;                     /* [updates][batch]: cases */
     exchange_plan plan;             /* on rank 0 */
     double *largest, *sum;          /* [updates][EXCHANGE_VALUES] on rank 0: over the ranks */

@@ -46,12 +46,12 @@ equal "lines of the table" "$(wc -l < rows.csv)" 3
 equal "ranks" "$(column rows.csv 2 ranks)" 1
 equal "bytes sent" "$(column rows.csv 2 sent_bytes)" 0
 
-for keys in allreduce_order=fixed "allreduce_precision=bf16 shard_optimizer=false" memory_gib=0.258; do
+for keys in --in-step allreduce_order=fixed "allreduce_precision=bf16 shard_optimizer=false" memory_gib=0.258; do
     name=$keys
     read -ra list <<< "$keys"
     mpi_run 2 "$bin/exchange_bench" 3 data tiny.yaml "${list[@]}" --csv keys.csv > bench.txt 2>&1 || fail "exit code $?: $(cat bench.txt)"
 done
-[ "$(column keys.csv 3 waves)" -ge 2 ] || fail "all cases of an update in one wave"
+[ "$(column keys.csv 4 waves)" -ge 2 ] || fail "all cases of an update in one wave"
 
 name="wrong usage"
 mpi_run 2 "$bin/exchange_bench" 2 data tiny.yaml > usage.txt 2>&1

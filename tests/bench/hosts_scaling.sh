@@ -8,6 +8,7 @@
 #   --pairs N      pairs of updates that count (default 10)
 #   --slower F     the links F times as slow as that (default 1): how it gets worse
 #   --csv FILE     rows of exchange_bench, appended (default: hosts_scaling.csv)
+#   --in-step      barriers in (b) where (a) waits for other ranks: what comes of sharing the cores is then in both
 #   --keep DIR     work there and keep it (default: a temporary folder)
 #   KEY=VALUE      goes to exchange_bench, behind the keys of the number of hosts below
 # Exit codes: 0 (all ratios at most 1.15), 1 (failed, or a ratio is larger), 2 (usage).
@@ -44,7 +45,7 @@ while [ $# -gt 0 ]; do
             shift 2
             ;;
         --help) usage 0 ;;
-        *=*) keys+=("$1"); shift ;;
+        *=* | --in-step) keys+=("$1"); shift ;;
         *) die 2 "what is $1? See hosts_scaling.sh --help" ;;
     esac
 done
