@@ -152,16 +152,21 @@ static bool fits(const planner *p, int begin, int end, cmus_keep keep) {
     return true;
 }
 
-/* How many cases from `begin` on make a wave that keeps so much; 0: not even one. */
+static bool fit_together(planner *p, int begin, int count, cmus_keep keep) {
+    cmus_free(share(p, begin, begin + count));
+    return fits(p, begin, begin + count, keep);
+}
+
+/* How many cases from `begin` on make a wave that keeps so much; 0: not even one. More cases need more memory, so it is
+ * found by halving. */
 static int cases_together(planner *p, int begin, cmus_keep keep) {
-    int together = 0;
-    while (begin + together < p->count && together < CMUS_WAVE_CASES) {
-        cmus_free(share(p, begin, begin + together + 1));
-        if (!fits(p, begin, begin + together + 1, keep))
-            break;
-        together++;
-    }
-    return together;
+    int left = p->count - begin, most = left < CMUS_WAVE_CASES ? left : CMUS_WAVE_CASES, good = 0, bad = most + 1;
+    for (int next = most; good + 1 < bad; next = good + (bad - good) / 2) /* all of them first */
+        if (fit_together(p, begin, next, keep))
+            good = next;
+        else
+            bad = next;
+    return good;
 }
 
 /* The rank that encodes most of a case's images, as their maps need not travel; of several the one that owns the fewest
