@@ -87,7 +87,7 @@ data[begin:begin + 4] = struct.pack("<f", float("inf"))
 open(sys.argv[2], "wb").write(data)
 END
 skipped() { # LOG: the words of its messages, sorted, as ranks name their cases in turn
-    grep -o 'update [0-9].*skipped' "$1" | tr -d , | while read -ra words; do printf '%s\n' "${words[@]}" | sort | tr '\n' ' '; done
+    grep -o 'update [0-9].*skipped' "$1" | tr -d ',;' | while read -ra words; do printf '%s\n' "${words[@]}" | sort | tr '\n' ' '; done
 }
 for order in fast fixed; do
     for ranks in 1 3; do
