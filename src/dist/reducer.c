@@ -75,6 +75,13 @@ static void start_thread(cmus_reducer *reducer) {
     for (int i = 0; i < REDUCER_DEPTH; i++)
         cmus_transfer_create(reducer, &reducer->transfers[i]);
     cmus_mpi_check(MPI_Comm_dup(MPI_COMM_WORLD, &reducer->communicator), "MPI_Comm_dup");
+    MPI_Comm host;
+    int on_host = 0;
+    cmus_mpi_check(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &host),
+                   "MPI_Comm_split_type");
+    cmus_mpi_check(MPI_Comm_size(host, &on_host), "MPI_Comm_size");
+    cmus_mpi_check(MPI_Comm_free(&host), "MPI_Comm_free");
+    reducer->remote = on_host == 1;
     pthread_mutex_init(&reducer->lock, NULL);
     pthread_cond_init(&reducer->work, NULL);
     pthread_cond_init(&reducer->done, NULL);

@@ -50,6 +50,7 @@ struct cmus_reducer {
     MPI_Comm communicator;
     cmus_wire wire;
     bool shard;
+    bool remote; /* no other rank is on this host */
     reducer_layout layout;
     cmus_piece *pieces; /* [piece_count] */
     size_t piece_count;
@@ -60,7 +61,9 @@ struct cmus_reducer {
     /* The communication thread's alone. */
     reducer_transfer transfers[REDUCER_DEPTH]; /* a ring: `count` of them on their way, the oldest is `first` */
     int first, count;
-    int *indices; /* [2 (ranks - 1)] */
+    int *indices;          /* [2 (ranks - 1)] */
+    double bucket_seconds; /* from one bucket's end to the next one's, of late */
+    double retired;        /* when the last bucket was done; 0 after a pause */
 
     pthread_mutex_t lock; /* of what follows */
     pthread_cond_t work;  /* for the thread: there may be something to do */

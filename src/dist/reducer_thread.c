@@ -6,7 +6,10 @@
 #include "cmus/trace.h"
 #include "reducer_internal.h"
 
-enum { SHORTEST_SLEEP = 20, LONGEST_SLEEP = 200 }; /* microseconds */
+/* Microseconds. Between hosts the kernel moves the bytes while the thread sleeps, and a look at a slow link that
+ * fetches a few of them costs the computation more than they are worth: a bucket gets about LOOKS looks, so that the
+ * sleeps add little to its time. Ranks of one host move bytes only while they look. */
+enum { SHORTEST_SLEEP = 20, LONGEST_SLEEP = 200, LONGEST_REMOTE_SLEEP = 1000, LOOKS = 50 };
 
 void cmus_reducer_account(cmus_reducer *reducer) {
     double now = cmus_seconds(), since = now - reducer->accounted;
@@ -51,6 +54,10 @@ static void retire(cmus_reducer *reducer) {
         reducer->sum_done++;
     else if (++reducer->spread_done == reducer->layout.buckets)
         reducer->spread_values = NULL;
+    double now = cmus_seconds();
+    if (reducer->retired > 0)
+        reducer->bucket_seconds += 0.2 * (now - reducer->retired - reducer->bucket_seconds);
+    reducer->retired = now;
     reducer->first = (reducer->first + 1) % REDUCER_DEPTH;
     reducer->count--;
     if (reducer->count > 0)
@@ -79,6 +86,14 @@ static bool advance_all(cmus_reducer *reducer) {
     return moved;
 }
 
+/* Microseconds that the thread may sleep at most between two looks. */
+static long longest_sleep(const cmus_reducer *reducer) {
+    double wanted = 1e6 * reducer->bucket_seconds / LOOKS;
+    if (!reducer->remote || wanted < LONGEST_SLEEP)
+        return LONGEST_SLEEP;
+    return wanted < LONGEST_REMOTE_SLEEP ? (long)wanted : LONGEST_REMOTE_SLEEP;
+}
+
 void *cmus_reducer_run(void *data) {
     cmus_reducer *reducer = data;
     long sleep = SHORTEST_SLEEP;
@@ -99,12 +114,14 @@ void *cmus_reducer_run(void *data) {
                 sleep = SHORTEST_SLEEP;
             } else {
                 nanosleep(&(struct timespec){.tv_nsec = 1000 * sleep}, NULL);
-                sleep = 2 * sleep < LONGEST_SLEEP ? 2 * sleep : LONGEST_SLEEP;
+                long longest = longest_sleep(reducer);
+                sleep = 2 * sleep < longest ? 2 * sleep : longest;
             }
         } else if (reducer->stop) {
             break;
         } else {
             reducer->active = false;
+            reducer->retired = 0;
             pthread_cond_wait(&reducer->work, &reducer->lock);
             continue;
         }

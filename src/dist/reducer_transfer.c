@@ -18,7 +18,8 @@ enum {
     TAG_SUM = TAG_BUCKETS,
     TAG_WEIGHTS = 2 * TAG_BUCKETS
 };
-/* A look at the messages that takes longer than this has moved some of their bytes. */
+/* Between ranks of one host, a look at the messages that takes longer than this has moved some of their bytes, and the
+ * next one will. */
 static const double MOVING_SECONDS = 3e-6;
 
 static size_t value_bytes(cmus_wire wire) {
@@ -161,7 +162,7 @@ static bool look_at_messages(const cmus_reducer *reducer, reducer_transfer *tran
         else
             transfer->sends_left--;
     }
-    return done > 0 || cmus_seconds() - began > MOVING_SECONDS;
+    return done > 0 || (!reducer->remote && cmus_seconds() - began > MOVING_SECONDS);
 }
 
 /* Values [begin, begin + count) of the own piece, count <= BLOCK: the parts of ranks 0, 1, 2, ... in this order. */
