@@ -17,11 +17,11 @@ here=$(cd "$(dirname "$0")" && pwd)
 build=$here/../../build hosts='2 4 8' pairs=10 slower=1 csv=hosts_scaling.csv keep='' keys=()
 most=1.15
 
-# Networks that fit eight times into this machine, with an update of seconds. The rate that comes out depends on the images of a
-# rank, hardly on the network: many of them, so that moving the bytes costs the shared processors little of the time.
+# Networks that fit eight times into this machine, with an update of seconds. Their first two stages are deep: much to compute
+# for few parameters, so that moving the bytes costs the shared processors little of the time.
 network_of() { # HOSTS
     case $1 in
-        2) echo "embed_dim=48 heads=[2,4,8,16] batch=12 memory_gib=4" ;;
+        2) echo "embed_dim=48 heads=[2,4,8,16] batch=12 memory_gib=4 bucket_mb=4" ;;
         4) echo "embed_dim=32 heads=[1,2,4,8] batch=32 memory_gib=3" ;;
         *) echo "embed_dim=32 heads=[1,2,4,8] batch=$((8 * $1)) memory_gib=2" ;;
     esac
@@ -81,12 +81,12 @@ if [ ! -f "$work/data/dataset.json" ]; then
             "$bin/cmus-pack" "$work/phantom/cases" --out "$work/data"
     } > "$work/log" 2>&1 || die 1 "no data set: $(tail -3 "$work/log")"
 fi
-# Buckets of which a few fill a link's queue (50 ms): what a message says before its data comes waits behind that of others.
+# About 20 to 30 buckets, so that the first weights come and the last gradients leave soon, as with 41 of the full network.
 cat > "$work/small.yaml" << 'END_OF_NETWORK'
-depths: [2, 2, 2, 2]
+depths: [12, 6, 2, 2]
 max_tem: 2
 head_relu: false
-bucket_mb: 4
+bucket_mb: 1
 END_OF_NETWORK
 
 bench() { # HOSTS PAIRS LINK [OPTION...]: what exchange_bench prints, on stdout
