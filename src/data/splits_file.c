@@ -55,8 +55,8 @@ static cmus_status read_number(const cmus_csv *table, size_t row, size_t column,
     long value;
     CMUS_TRY(cmus_csv_integer(table, row, column, &value));
     if (value < 0 || value >= most)
-        return cmus_fail(CMUS_ERROR_LIMIT, "%s, line %zu: the %s %ld is not from 0 to %d", table->path, table->lines[row],
-                         table->header[column], value, most - 1);
+        return cmus_fail(CMUS_ERROR_LIMIT, "%s, line %zu: the %s %ld is not from 0 to %d", table->path,
+                         table->lines[row], table->header[column], value, most - 1);
     *number = (int)value;
     return CMUS_OK;
 }
