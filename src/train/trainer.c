@@ -182,6 +182,7 @@ static cmus_status run(cmus_trainer *trainer) {
         return CMUS_OK;
     }
     gather_hosts(trainer);
+    cmus_trace_thread("computation");
     limit_trace(trainer);
     cmus_trace_keep(config->trace[0]);
     announce(trainer, state);

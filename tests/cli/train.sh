@@ -44,6 +44,20 @@ grep -q '"fold_complete": true' $fold/run.json || fail "run.json is not complete
 grep -q '"products": "float32"' $fold/run.json || fail "run.json does not say what the products were computed in"
 find run2 -name '*.tmp' -o -name 'last.*' | grep . && fail "leftovers"
 
+# The timeline: what every thread of both ranks did; and where the time went, once an epoch.
+train 2 tiny.yaml epochs=2 trace=trace.json --data data --fold 0 --out traced > log 2>&1 || { cat log; fail "a run with a timeline"; }
+[ "$(grep -c 'time: compute .* waiting .* communication .* hidden, loading' log)" = 2 ] || { cat log; fail "where the time went is not said"; }
+python3 - << 'END' || fail "the timeline"
+import json
+events = json.load(open("trace.json"))["traceEvents"]
+spans = [e for e in events if e["ph"] == "X"]
+threads = {(e["pid"], e["args"]["name"]) for e in events if e["ph"] == "M" and e["name"] == "thread_name"}
+assert threads == {(rank, name) for rank in (0, 1) for name in ("computation", "communication", "loading")}, threads
+for name in ("images", "cases", "images backward", "optimizer", "reduce bucket", "spread bucket", "load images", "exchange maps"):
+    assert {e["pid"] for e in spans if e["name"] == name} == {0, 1}, name
+assert all(e["dur"] >= 0 and e["ts"] >= 0 for e in spans)
+END
+
 # The resolved configuration is a configuration with the same result.
 train 2 $fold/config.yaml --data data --fold 0 --out same > log 2>&1 || { cat log; fail "resolved configuration"; }
 [ "$(weights_of run2)" = "$(weights_of same)" ] || fail "the resolved configuration trains something else"
