@@ -1,6 +1,7 @@
 #include "cmus/launch.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -156,10 +157,15 @@ static void warn_of_crowding(const layout *found) {
         cmus_line others = {0};
         if (crowded > 1)
             cmus_line_add(&others, " (and so on %d more hosts)", crowded - 1);
-        cmus_warn("%d rank%s on %s%s have %d threads together, but may use %d core%s, so they take each other's time; "
-                  "set OMP_NUM_THREADS=%d or start fewer ranks a host",
-                  ranks[worst], plural(ranks[worst]), found->names[found->first[worst]], others.text, threads[worst],
-                  cores, plural(cores), each > 0 ? each : 1);
+        char advice[80];
+        if (each > 0)
+            snprintf(advice, sizeof advice, "set OMP_NUM_THREADS=%d or start fewer ranks a host", each);
+        else
+            snprintf(advice, sizeof advice, "start at most %d rank%s a host", cores, plural(cores));
+        cmus_warn(
+            "%d rank%s on %s%s have %d threads together, but may use %d core%s, so they take each other's time; %s",
+            ranks[worst], plural(ranks[worst]), found->names[found->first[worst]], others.text, threads[worst], cores,
+            plural(cores), advice);
     }
     cmus_free(ranks);
     cmus_free(threads);
