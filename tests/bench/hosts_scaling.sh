@@ -83,7 +83,7 @@ if [ ! -f "$work/data/dataset.json" ]; then
 fi
 # About 20 to 30 buckets, so that the first weights come and the last gradients leave soon, as with 41 of the full network.
 cat > "$work/small.yaml" << 'END_OF_NETWORK'
-depths: [24, 12, 2, 2]
+depths: [12, 6, 2, 2]
 max_tem: 2
 head_relu: false
 bucket_mb: 1
