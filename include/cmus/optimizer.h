@@ -1,8 +1,8 @@
 /* Adam over the ranks: gradients summed while they are computed, moments kept in shares, new weights sent to all.
  *
- * One update is: begin, the backward passes (the last of them with the passage), finish, then step or skip. The weights
- * may still be on their way after step: a forward pass with the passage waits for each layer's; cmus_optimizer_settle()
- * waits for all.
+ * One update is: begin, the backward passes (the last of them with the passage), finish, then step and spread, or skip.
+ * The weights may still be on their way after spread: a forward pass with the passage waits for each layer's;
+ * cmus_optimizer_settle() waits for all.
  */
 #ifndef CMUS_OPTIMIZER_H
 #define CMUS_OPTIMIZER_H
@@ -39,8 +39,11 @@ void cmus_optimizer_begin(cmus_optimizer *optimizer);
 /* Collective. The gradients of all ranks are summed; returns their sum of squares over the whole network, or NaN if it
  * is not finite or a value was too large for exact sums: the same on every rank. */
 double cmus_optimizer_finish(cmus_optimizer *optimizer);
-/* Collective. Adam's update number `step`, from 1; the gradients are 0 afterwards. */
+/* Not collective. Adam's update number `step`, from 1, of this rank's share of the weights; all gradients are 0
+ * afterwards. */
 void cmus_optimizer_step(cmus_optimizer *optimizer, double lr, int64_t step);
+/* Collective. Sends the shares' new weights to all ranks. */
+void cmus_optimizer_spread(cmus_optimizer *optimizer);
 /* Not collective. In place of a step: forgets the gradients. */
 void cmus_optimizer_skip(cmus_optimizer *optimizer);
 /* Collective. All weights are here. */

@@ -1,7 +1,7 @@
 /* Shards copied to a disk of each host before training, so that the shared file system is read once a host and not once
  * an image.
  *
- * One rank a host copies, into a new folder DIRECTORY/cmus-stage-HOST-xxxxxx of its own, and compares each shard with
+ * One rank a host copies, into a new folder DIRECTORY/cmus-stage-HOST-RANDOM of its own, and compares each shard with
  * its SHA-256 while it does so; the others wait. The folder is held by a locked file (flock) in it, so that two jobs on
  * a host, or several hosts whose DIRECTORY is one file system, do not meet. It is removed at the end, after a failure,
  * and by exit(), cmus_fatal() and the signals that ask for an end; what SIGKILL leaves, the next job of the same user

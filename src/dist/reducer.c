@@ -5,6 +5,7 @@
 
 #include "cmus/log.h"
 #include "cmus/memory.h"
+#include "cmus/shared_memory.h"
 #include "cmus/trace.h"
 #include "mpi_check.h"
 #include "reducer_internal.h"
@@ -68,20 +69,14 @@ static double count_bytes(const cmus_reducer *reducer) {
     return ((double)reducer->layout.size - own) * wire + own * (reducer->ranks - 1) * back;
 }
 
-static void start_thread(cmus_reducer *reducer) {
+static void start_thread(cmus_reducer *reducer, const cmus_communicator *communicator) {
     size_t lines = reducer->layout.bucket_values / REDUCER_ALIGNMENT, ranks = (size_t)reducer->ranks;
     reducer->stride = (lines + ranks - 1) / ranks * REDUCER_ALIGNMENT;
     reducer->indices = cmus_allocate(2 * (ranks - 1), sizeof *reducer->indices);
     for (int i = 0; i < REDUCER_DEPTH; i++)
         cmus_transfer_create(reducer, &reducer->transfers[i]);
     cmus_mpi_check(MPI_Comm_dup(MPI_COMM_WORLD, &reducer->communicator), "MPI_Comm_dup");
-    MPI_Comm host;
-    int on_host = 0;
-    cmus_mpi_check(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &host),
-                   "MPI_Comm_split_type");
-    cmus_mpi_check(MPI_Comm_size(host, &on_host), "MPI_Comm_size");
-    cmus_mpi_check(MPI_Comm_free(&host), "MPI_Comm_free");
-    reducer->remote = on_host == 1;
+    reducer->remote = cmus_host_ranks_of(communicator).ranks == 1;
     pthread_mutex_init(&reducer->lock, NULL);
     pthread_cond_init(&reducer->work, NULL);
     pthread_cond_init(&reducer->done, NULL);
@@ -100,7 +95,7 @@ cmus_reducer *cmus_reducer_create(const cmus_communicator *communicator, const c
     list_pieces(reducer);
     if (reducer->ranks > 1) {
         reducer->bytes = count_bytes(reducer);
-        start_thread(reducer);
+        start_thread(reducer, communicator);
     }
     return reducer;
 }

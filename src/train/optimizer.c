@@ -155,7 +155,10 @@ void cmus_optimizer_step(cmus_optimizer *o, double lr, int64_t step) {
     }
     forget(o, end, o->size);
     cmus_trace_end(CMUS_ACTIVITY_COMPUTE, "optimizer", began);
-    cmus_reducer_spread(o->reducer, weights);
+}
+
+void cmus_optimizer_spread(cmus_optimizer *o) {
+    cmus_reducer_spread(o->reducer, cmus_net_weights(o->net));
 }
 
 void cmus_optimizer_skip(cmus_optimizer *o) {

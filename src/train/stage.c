@@ -12,7 +12,7 @@
 #include "cmus/shared_memory.h"
 #include "stage_folder.h"
 
-enum { FOLDER_TEXT = CMUS_PATH_TEXT + 512 }; /* a path and cmus-stage-HOST-xxxxxx */
+enum { FOLDER_TEXT = CMUS_PATH_TEXT + 512 }; /* a path and cmus-stage-HOST-RANDOM */
 
 struct cmus_stage {
     bool owner; /* this rank made the folder */

@@ -6,7 +6,7 @@
 
 #include "cmus/status.h"
 
-/* Makes DIRECTORY/cmus-stage-HOST-xxxxxx, mode 0700, for files of these names [count], which must not begin with a dot.
+/* Makes DIRECTORY/cmus-stage-HOST-RANDOM, mode 0700, for files of these names [count], which must not begin with a dot.
  * The names are copied. One at a time. IO. */
 cmus_status cmus_stage_folder_make(const char *directory, const char *const *names, size_t count);
 /* Its path; valid until it is removed. */

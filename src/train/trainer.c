@@ -69,8 +69,9 @@ static void announce_exchange(const cmus_trainer *trainer) {
     cmus_reducer *reducer = cmus_optimizer_reducer(trainer->optimizer);
     if (trainer->communicator->ranks == 1)
         return;
-    cmus_info("an update sends %.1f MB from each rank, in %zu buckets of %d MiB: gradients in %s%s",
-              cmus_reducer_bytes(reducer) / 1e6, cmus_reducer_buckets(reducer), config->bucket_mb,
+    size_t buckets = cmus_reducer_buckets(reducer);
+    cmus_info("an update sends %.1f MB from each rank, in %zu bucket%s of up to %d MiB: gradients in %s%s",
+              cmus_reducer_bytes(reducer) / 1e6, buckets, buckets == 1 ? "" : "s", config->bucket_mb,
               config->allreduce_order == CMUS_ORDER_FIXED          ? "64-bit integers, whose sums are exact"
               : config->allreduce_precision == CMUS_PRECISION_BF16 ? "bfloat16"
                                                                    : "float32",
@@ -137,6 +138,17 @@ static cmus_status write_trace(const cmus_trainer *trainer) {
     return cmus_agree(trainer->communicator, status);
 }
 
+/* Not collective. Said before hours of training, at whose end the timeline is written. */
+static cmus_status check_trace_folder(const cmus_trainer *trainer) {
+    const char *path = trainer->config->trace, *slash = strrchr(path, '/');
+    char *folder = slash ? cmus_format_string("%.*s", (int)(slash - path + 1), path) : cmus_copy_string(".");
+    cmus_status status = CMUS_OK;
+    if (path[0] && trainer->communicator->rank == 0 && !cmus_folder_exists(folder))
+        status = cmus_fail(CMUS_ERROR_NOT_FOUND, "trace: %s: there is no folder %s", path, folder);
+    cmus_free(folder);
+    return status;
+}
+
 /* Not collective. The libraries and the processor of this rank. */
 static cmus_status check_machine(const cmus_trainer *trainer) {
     CMUS_TRY(cmus_blas_check());
@@ -173,6 +185,7 @@ static void limit_trace(const cmus_trainer *trainer) {
 static cmus_status run(cmus_trainer *trainer) {
     const cmus_config *config = trainer->config;
     CMUS_TRY(cmus_agree(trainer->communicator, check_machine(trainer)));
+    CMUS_TRY(cmus_agree(trainer->communicator, check_trace_folder(trainer)));
     CMUS_TRY(cmus_agree(trainer->communicator, cmus_trainer_open(trainer)));
     CMUS_TRY(check_same(trainer));
     cmus_fold_state state = CMUS_FOLD_NEW;

@@ -36,14 +36,17 @@ static cmus_status write_epoch(cmus_trainer *trainer, int epoch, const cmus_metr
     if (trainer->communicator->rank != 0)
         return CMUS_OK;
     double lr = cmus_config_learning_rate(trainer->config, epoch);
-    char train_cells[200], held_out_cells[200], held_out_text[100] = "";
+    char train_cells[200], held_out_cells[200], trained_text[100] = "all updates skipped", held_out_text[100] = "";
     metrics_cells(trained, train_cells, sizeof train_cells);
     metrics_cells(held_out, held_out_cells, sizeof held_out_cells);
+    if (trained->cases > 0)
+        snprintf(trained_text, sizeof trained_text, "loss %.4f, accuracy %.3f", trained->total_loss / trained->cases,
+                 trained->correct / trained->cases);
     if (held_out->cases > 0)
         snprintf(held_out_text, sizeof held_out_text, "; held out: loss %.4f, accuracy %.3f",
                  held_out->total_loss / held_out->cases, held_out->correct / held_out->cases);
-    cmus_info("epoch %d of %d: loss %.4f, accuracy %.3f%s; lr %.3g, %.1f s", epoch + 1, trainer->config->epochs,
-              trained->total_loss / trained->cases, trained->correct / trained->cases, held_out_text, lr, seconds);
+    cmus_info("epoch %d of %d: %s%s; lr %.3g, %.1f s", epoch + 1, trainer->config->epochs, trained_text, held_out_text,
+              lr, seconds);
     warn_of_dead_heads(trained, epoch);
     char *row = cmus_format_string("%d,%.9g,%s,%s,%.3f", epoch + 1, lr, train_cells, held_out_cells, seconds);
     cmus_status status = cmus_row_log_add(trainer->train_rows, row);

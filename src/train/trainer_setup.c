@@ -172,7 +172,7 @@ cmus_status cmus_trainer_fill(cmus_trainer *trainer, bool resumed) {
     cmus_optimizer_watch(trainer->optimizer, tick, trainer);
     trainer->prefetch = cmus_prefetch_create(trainer->communicator, trainer->net, trainer->dataset, trainer->config);
     CMUS_TRY(resumed ? fill_from_checkpoint(trainer) : fill_fresh(trainer));
-    return cmus_trainer_compare_weights(trainer, "the weights at the start");
+    return cmus_trainer_compare_weights(trainer, "the hash of the weights at the start");
 }
 
 void cmus_trainer_close(cmus_trainer *trainer) {

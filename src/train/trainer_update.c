@@ -106,7 +106,7 @@ cmus_status cmus_trainer_compare_weights(cmus_trainer *trainer, const char *what
     cmus_optimizer_settle(trainer->optimizer);
     size_t bytes = cmus_net_parameters(trainer->net)->size * sizeof(float);
     char text[32];
-    snprintf(text, sizeof text, "hash %016llx",
+    snprintf(text, sizeof text, "%016llx",
              (unsigned long long)cmus_hash_bytes(cmus_net_weights(trainer->net), bytes));
     return cmus_launch_same(trainer->communicator, what, text);
 }
@@ -117,7 +117,7 @@ static cmus_status watch_weights(cmus_trainer *trainer) {
     if (every == 0 || trainer->position.step % every != 0)
         return CMUS_OK;
     char what[64];
-    snprintf(what, sizeof what, "the weights after update %lld", (long long)trainer->position.step);
+    snprintf(what, sizeof what, "the hash of the weights after update %lld", (long long)trainer->position.step);
     return cmus_trainer_compare_weights(trainer, what);
 }
 
@@ -130,6 +130,7 @@ static cmus_status apply(cmus_trainer *trainer, const update *u, double norm, bo
     cmus_trainer_at(trainer, "updating weights");
     cmus_optimizer_step(trainer->optimizer, cmus_config_learning_rate(trainer->config, u->epoch),
                         trainer->position.step - trainer->position.skipped);
+    cmus_optimizer_spread(trainer->optimizer);
     return CMUS_OK;
 }
 

@@ -70,10 +70,11 @@ static void travel(const running *r, char *own, char *owned, size_t size, bool t
         else
             receives[receive_count++] = (cmus_message){to_owner ? encoder : owner, here ? here : there, size};
     }
-    double began = cmus_trace_begin();
-    cmus_exchange(r->communicator, sends, send_count, receives, receive_count);
-    if (send_count || receive_count)
+    if (send_count || receive_count) {
+        double began = cmus_trace_begin();
+        cmus_exchange(r->communicator, sends, send_count, receives, receive_count);
         cmus_trace_end(CMUS_ACTIVITY_WAITING, to_owner ? "exchange maps" : "exchange gradients of maps", began);
+    }
     cmus_free(sends);
     cmus_free(receives);
 }

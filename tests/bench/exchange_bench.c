@@ -121,11 +121,7 @@ static void prepare(exchange_bench *b) {
     look_at_plans(b);
     b->optimizer = cmus_optimizer_create(b->communicator, b->net, &b->config);
     b->pieces = cmus_reducer_pieces(cmus_optimizer_reducer(b->optimizer), &b->piece_count);
-    size_t own = 0, values = (size_t)b->updates * EXCHANGE_VALUES;
-    for (size_t i = 0; i < b->piece_count; i++)
-        own += b->pieces[i].count;
-    for (int i = 0; i < CMUS_MOMENTS; i++)
-        b->moments[i] = cmus_allocate(own, sizeof(float));
+    size_t values = (size_t)b->updates * EXCHANGE_VALUES;
     b->largest = cmus_allocate(values, sizeof *b->largest);
     b->sum = cmus_allocate(values, sizeof *b->sum);
     b->prefetch = cmus_prefetch_create(b->communicator, b->net, b->dataset, &b->config);
@@ -162,7 +158,7 @@ static cmus_status run_waves(exchange_bench *b, double *values, double *norm) {
 }
 
 /* Collective. The update with communication. The weights of the update before travel during its forward pass, as in
- * training: they are sent once more for that, as between two of these updates there is time that does not count. */
+ * training: they are sent at its beginning, as between two of these updates there is time that does not count. */
 static cmus_status with_exchange(exchange_bench *b, int update, double *values) {
     cmus_reducer *reducer = cmus_optimizer_reducer(b->optimizer);
     cmus_optimizer_settle(b->optimizer);
@@ -172,7 +168,7 @@ static cmus_status with_exchange(exchange_bench *b, int update, double *values) 
     values[EXCHANGE_WAITED_IMAGES] = -cmus_prefetch_waited(b->prefetch);
     cmus_barrier(b->communicator);
     double began = cmus_seconds();
-    cmus_reducer_spread(reducer, cmus_net_weights(b->net));
+    cmus_optimizer_spread(b->optimizer);
     CMUS_TRY(run_waves(b, values, &norm));
     if (!isfinite(norm))
         return cmus_fail(CMUS_ERROR_DATA, "update %d: the gradient is not finite; give a smaller lr", update + 1);
@@ -258,27 +254,10 @@ static void wave_alone(exchange_bench *b, const cmus_portion *portion, double *v
     cmus_free(all);
 }
 
-/* Zeroes [begin, end) of the gradients, and of the exact sums. */
-static void forget(exchange_bench *b, size_t begin, size_t end) {
-    enum { BLOCK = 1 << 18 };
+/* What cmus_optimizer_finish() computes beside the sums, then the step, with a learning rate of 0: the weights stay. */
+static void step_alone(exchange_bench *b, int update) {
     float *gradient = cmus_net_gradient(b->net);
     int64_t *exact = cmus_net_exact_sums(b->net);
-#pragma omp parallel for schedule(static)
-    for (size_t at = begin; at < end; at += BLOCK) {
-        size_t count = end - at < BLOCK ? end - at : BLOCK;
-        memset(gradient + at, 0, count * sizeof *gradient);
-        if (exact)
-            memset(exact + at, 0, count * sizeof *exact);
-    }
-}
-
-/* What cmus_optimizer_finish() and cmus_optimizer_step() compute, with a learning rate of 0: the weights stay. */
-static void step_alone(exchange_bench *b, int update) {
-    cmus_adam adam = cmus_adam_published();
-    adam.lr = 0;
-    float *weights = cmus_net_weights(b->net), *gradient = cmus_net_gradient(b->net);
-    int64_t *exact = cmus_net_exact_sums(b->net);
-    size_t own = 0, end = 0;
     cmus_net_exact_overflow(b->net);
     for (size_t i = 0; i < b->piece_count; i++) {
         cmus_piece piece = b->pieces[i];
@@ -286,15 +265,7 @@ static void step_alone(exchange_bench *b, int update) {
             cmus_exact_take(gradient + piece.begin, exact + piece.begin, piece.count);
         cmus_norm(gradient + piece.begin, piece.count);
     }
-    for (size_t i = 0; i < b->piece_count; i++) {
-        cmus_piece piece = b->pieces[i];
-        cmus_adam_update(&adam, update + 1, piece.count, weights + piece.begin, gradient + piece.begin,
-                         b->moments[0] + own, b->moments[1] + own, b->moments[2] + own);
-        forget(b, end, piece.begin);
-        own += piece.count;
-        end = piece.begin + piece.count;
-    }
-    forget(b, end, cmus_net_parameters(b->net)->size);
+    cmus_optimizer_step(b->optimizer, 0, update + 1);
 }
 
 /* Collective, as all ranks begin together. The update without communication: the same images, each rank by itself. */
@@ -364,7 +335,7 @@ static void measure_alone(exchange_bench *b) {
         double sum = cmus_seconds() - began;
         cmus_maximum_double(b->communicator, &sum);
         began = cmus_seconds();
-        cmus_reducer_spread(reducer, cmus_net_weights(b->net));
+        cmus_optimizer_spread(b->optimizer);
         cmus_optimizer_settle(b->optimizer);
         double spread = cmus_seconds() - began;
         cmus_maximum_double(b->communicator, &spread);
@@ -387,8 +358,6 @@ static cmus_status run(exchange_bench *b, const arguments *given) {
 static void release(exchange_bench *b) {
     cmus_prefetch_free(b->prefetch);
     cmus_optimizer_free(b->optimizer);
-    for (int i = 0; i < CMUS_MOMENTS; i++)
-        cmus_free(b->moments[i]);
     cmus_free(b->order);
     cmus_free(b->largest);
     cmus_free(b->sum);

@@ -43,7 +43,6 @@ typedef struct exchange_bench {
     cmus_prefetch *prefetch;
     const cmus_piece *pieces; /* [piece_count]: of the optimizer */
     size_t piece_count;
-    float *moments[CMUS_MOMENTS]; /* of the pieces, for the updates without communication */
     int updates, threads;
     bool in_step;                   /* barriers in the updates without communication */
     int *order;                     /* [updates][batch]: cases */

@@ -69,6 +69,10 @@ truncate -s -1 run/fold-0/last/moments.safetensors
 train 2 tiny.yaml epochs=1 --data data --fold 0 --out run --resume --quiet 2> error && fail "a damaged checkpoint was used"
 grep -qF "run/fold-0/last/moments.safetensors: the content differs" error || { fail "message of a damaged checkpoint"; cat error; }
 
+# A timeline that could not be written at the end of the training.
+expect 1 "trace: nowhere/trace.json: there is no folder nowhere/" \
+    train 2 tiny.yaml trace=nowhere/trace.json --data data --fold 0 --out untraced
+
 # Weights that make the loss no number: the cases are named.
 python3 - run/fold-0/final/weights.safetensors << 'END'
 import sys

@@ -39,11 +39,12 @@ differ() { # MESSAGE ARGUMENTS OF RANK 1...
 }
 differ "the configuration's hash differs: rank 1 on host " lr=1e-3 --data data --fold 0 --out mixed
 cp -r data other
-"$bin/cmus-split" other --folds 2 --seed 9 > split.log 2>&1 || { rm other/splits.csv; "$bin/cmus-split" other --folds 2 --seed 9 > split.log 2>&1; }
+rm other/splits.csv
+"$bin/cmus-split" other --folds 2 --seed 9 > split.log 2>&1 || { cat split.log; fail "other folds"; }
 differ "the hash of splits.csv differs" --data other --fold 0 --out mixed
 cp "$bin/cmus-train" changed && printf x >> changed
 mpirun -q --oversubscribe --bind-to none -np 1 "$bin/cmus-train" tiny.yaml --data data --fold 0 --out mixed \
     : -np 1 ./changed tiny.yaml --data data --fold 0 --out mixed > log 2>&1 && fail "different programs went on"
-grep -q "rank 1 " log || { cat log; fail "the different program is not named"; }
+grep -q "the program (SHA-256) differs: rank 1 on host " log || { cat log; fail "the different program is not named"; }
 
 finish

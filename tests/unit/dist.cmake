@@ -19,6 +19,7 @@ cmus_ranks_test(test_reducer 1 2 3 4)
 cmus_ranks_test(test_shared_memory 1 2 4)
 cmus_ranks_test(test_optimizer 1 2 3 4)
 target_link_libraries(test_optimizer PRIVATE cmus_train m)
+target_include_directories(test_optimizer PRIVATE ${CMAKE_SOURCE_DIR}/src/train)
 foreach(ranks 1 2 3 4) # Adam and the norm have loops of OpenMP: no more threads than ranks
   set_property(TEST unit/test_optimizer_${ranks}_ranks APPEND PROPERTY ENVIRONMENT OMP_NUM_THREADS=1)
 endforeach()

@@ -8,6 +8,7 @@
 #include "cmus/memory.h"
 #include "cmus/optimizer.h"
 #include "cmus/random.h"
+#include "trainer_internal.h"
 #include "unit.h"
 
 enum { STEPS = 3 };
@@ -121,6 +122,7 @@ static void run_steps(setup *s, double tolerance) {
         double expected = serial_sum(s, step);
         CU_ASSERT_DOUBLE_EQUAL(sum(s, step), expected, expected * (tolerance > 0 ? 0.02 : 1e-6));
         cmus_optimizer_step(s->optimizer, LR, step);
+        cmus_optimizer_spread(s->optimizer);
         serial_step(s, step);
         CU_ASSERT(all_zero(s));
     }
@@ -192,6 +194,7 @@ static void moments_come_and_go(void) {
         serial_sum(&s, STEPS + 1);
         sum(&s, STEPS + 1);
         cmus_optimizer_step(s.optimizer, LR, STEPS + 1);
+        cmus_optimizer_spread(s.optimizer);
         serial_step(&s, STEPS + 1);
         cmus_optimizer_settle(s.optimizer);
         CU_ASSERT_EQUAL(memcmp(s.weights, cmus_net_weights(s.net), s.size * sizeof(float)), 0);
@@ -233,11 +236,31 @@ static void bad_updates_are_skipped(void) {
             }
 }
 
+/* One weight of one rank that is not the others': found on all ranks. */
+static void different_weights_are_found(void) {
+    setup s;
+    make(&s, FLOATS, true);
+    cmus_trainer trainer = {.communicator = &world, .net = s.net, .optimizer = s.optimizer};
+    CU_ASSERT_EQUAL(cmus_trainer_compare_weights(&trainer, "the hash of the weights"), CMUS_OK);
+    for (int rank = 1; rank < world.ranks; rank++) {
+        if (world.rank == rank)
+            cmus_net_weights(s.net)[s.size - 1] += 1e-6f;
+        CU_ASSERT_EQUAL(cmus_trainer_compare_weights(&trainer, "the hash of the weights"), CMUS_ERROR_MISMATCH);
+        char expected[64];
+        snprintf(expected, sizeof expected, "the hash of the weights differs: rank %d on host ", rank);
+        CU_ASSERT_PTR_NOT_NULL(strstr(cmus_last_error(), expected));
+        if (world.rank == rank)
+            cmus_net_weights(s.net)[s.size - 1] = s.weights[s.size - 1];
+    }
+    drop(&s);
+}
+
 int main(int argc, char **argv) {
     static const unit_test tests[] = {
         {"weights are those of one rank", weights_are_those_of_one_rank},
         {"moments come and go", moments_come_and_go},
         {"bad updates are skipped", bad_updates_are_skipped},
+        {"different weights are found", different_weights_are_found},
     };
     world = cmus_communicator_begin(&argc, &argv, "test_optimizer");
     int failed = unit_main("optimizer", tests, sizeof tests / sizeof tests[0]);
