@@ -10,8 +10,9 @@ enum { MOST_NAMED = 20 }; /* missing folds that are listed one by one */
 /* What all folds must share, as a text. */
 typedef const char *(*shared_text)(const report_fold *fold);
 
+/* Keys about the machine, such as the file of a timeline, may differ between folds. */
 static const char *config_of(const report_fold *fold) {
-    return fold->config;
+    return fold->config_hash;
 }
 
 static const char *hash_of(const report_fold *fold) {
@@ -50,7 +51,7 @@ static void compare_configs(report_run *run) {
     const report_fold *common = most_common(run, config_of);
     for (size_t i = 0; i < run->count; i++) {
         report_fold *fold = &run->folds[i];
-        if (!fold->usable || strcmp(fold->config, common->config) == 0)
+        if (!fold->usable || strcmp(fold->config_hash, common->config_hash) == 0)
             continue;
         const char *own = fold->config, *other = common->config;
         size_t line = skip_common_lines(&own, &other) + 1;

@@ -28,6 +28,14 @@ void report_problem(report_run *run, report_fold *fold, const char *format, ...)
         fold->usable = false;
 }
 
+static cmus_status json_text(const json_t *object, const char *path, const char *key, char **text) {
+    const char *found = json_string_value(json_object_get(object, key));
+    if (!found)
+        return cmus_fail(CMUS_ERROR_FORMAT, "%s: the key '%s' is missing or no text", path, key);
+    *text = cmus_copy_string(found);
+    return CMUS_OK;
+}
+
 /* A required whole number of run.json. */
 static cmus_status json_number(const json_t *object, const char *path, const char *key, long least, long most,
                                long *value) {
@@ -49,10 +57,8 @@ static cmus_status read_members(report_fold *fold, const char *path) {
     CMUS_TRY(json_number(object, path, "folds", 1, MOST_FOLDS, &fold->folds));
     CMUS_TRY(json_number(object, path, "fold", 0, fold->folds - 1, &fold->fold));
     CMUS_TRY(json_number(object, path, "repeat", 0, MOST_FOLDS, &fold->repeat));
-    const char *hash = json_string_value(json_object_get(object, "dataset_hash"));
-    if (!hash)
-        return cmus_fail(CMUS_ERROR_FORMAT, "%s: the key 'dataset_hash' is missing or no text", path);
-    fold->dataset_hash = cmus_copy_string(hash);
+    CMUS_TRY(json_text(object, path, "dataset_hash", &fold->dataset_hash));
+    CMUS_TRY(json_text(object, path, "config_hash", &fold->config_hash));
     if (fold->number != fold->fold && fold->number != fold->repeat * fold->folds + fold->fold)
         return cmus_fail(CMUS_ERROR_MISMATCH, "%s: belongs to fold %ld of repeat %ld, so not into this folder", path,
                          fold->fold, fold->repeat);
@@ -169,6 +175,7 @@ void report_run_free(report_run *run) {
         report_training_free(&fold->training);
         json_decref(fold->information);
         cmus_free(fold->dataset_hash);
+        cmus_free(fold->config_hash);
         cmus_free(fold->config);
         cmus_free(fold->folder);
     }

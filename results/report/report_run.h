@@ -16,6 +16,7 @@ typedef struct report_fold {
     long fold, repeat; /* as run.json has them */
     long folds;        /* folds of the run, by run.json */
     char *dataset_hash;
+    char *config_hash;   /* of the keys that change results */
     char *config;        /* text of config.yaml */
     json_t *information; /* run.json */
     report_training training;

@@ -69,7 +69,7 @@ def write_training(path, generator, epochs):
 def write_run(path, fold, options):
     information = {"program": "cmus-train", "version": "0.1.0", "git_revision": "0123456789ab", "openmpi": "4.1.4",
                    "openblas": "0.3.21", "hdf5": "1.10.8", "blas_kernel": "Haswell", "hosts": ["node1", "node2"],
-                   "ranks": 2, "threads": 1, "seed": 7, "dataset_hash": "ab" * 32, "fold": fold, "folds": options.folds,
+                   "ranks": 2, "threads": 1, "seed": 7, "dataset_hash": "ab" * 32, "config_hash": "12" * 32, "fold": fold, "folds": options.folds,
                    "repeat": 0, "started": f"2025-01-0{fold % 9 + 1}T08:00:00Z", "ended": f"2025-01-0{fold % 9 + 1}T09:30:00Z",
                    "fold_complete": True}
     with open(path, "w", encoding="utf-8") as file:

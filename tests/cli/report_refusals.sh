@@ -53,8 +53,9 @@ bad "no training record" 'rm fold-2/train.csv' "bad/fold-2/train.csv: No such fi
 bad "no configuration" 'rm fold-2/config.yaml' "bad/fold-2/config.yaml: No such file"
 bad "no run.json" 'rm fold-0/run.json' "bad/fold-0/run.json: No such file"
 bad "not finished" 'sed -i s/true/false/ fold-0/run.json' "bad/fold-0/run.json" "the training has not ended"
-bad_fold "other configuration" 'sed -i "s/lr: 0.0003/lr: 0.1/" fold-0/config.yaml' \
+bad_fold "other configuration" 'sed -i "s/lr: 0.0003/lr: 0.1/" fold-0/config.yaml; sed -i s/1212/3434/ fold-0/run.json' \
     "bad/fold-0: config.yaml, line 6: 'lr: 0.1', but bad/fold-1 has 'lr: 0.0003'"
+bad "no hash of the configuration" 'sed -i /config_hash/d fold-0/run.json' "bad/fold-0/run.json: the key 'config_hash' is missing"
 bad "other data set" 'sed -i s/abab/cdcd/ fold-1/run.json' "bad/fold-1: run.json: the data set's hash is cdcd"
 bad_fold "shared case" 'sed -n 4p fold-0/predictions.csv >>fold-2/predictions.csv' \
     "bad/fold-2: 1 of its cases are in other folds too" "in bad/fold-0"
@@ -116,6 +117,10 @@ name="out is a file"
 echo kept >file
 refused 1 good --out file
 [ "$(cat file)" = kept ] || fail "it was changed"
+name="folds on other machines" # keys that change no result may differ
+rm -rf bad && cp -r good bad && echo 'trace: "fold-1.json"' >>bad/fold-1/config.yaml
+"$report" bad --out out >stdout 2>stderr || fail "refused: $(cat stderr)"
+rm -rf out
 name="old report stays"
 "$report" good --out old >stdout 2>stderr && find old -type f | sort | xargs sha256sum >before
 rm good/fold-1/predictions.csv

@@ -17,8 +17,12 @@ endfunction()
 
 cmus_unit_test(test_compare)
 target_include_directories(test_compare PRIVATE ${CMAKE_SOURCE_DIR}/tests/golden)
-foreach(name test_math_vector test_math_product test_math_layers test_math_window test_math_adam test_exact_sum test_model_swin test_model_net)
+foreach(name test_math_vector test_math_product test_math_layers test_math_window test_math_adam test_exact_sum test_model_swin test_model_net
+    test_model_parts)
   cmus_family_test(${name})
+endforeach()
+foreach(name test_model_net test_model_parts)
+  target_sources(${name} PRIVATE net_setup.c)
 endforeach()
 foreach(name test_model_parameters test_model_smil test_model_cross_attention test_model_heads)
   cmus_unit_test(${name} unit_twins) # no kernels of their own: the BLAS and plain loops
