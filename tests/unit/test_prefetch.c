@@ -3,68 +3,32 @@
 #include <math.h>
 #include <string.h>
 
-#include "cmus/dataset_index.h"
 #include "cmus/memory.h"
 #include "cmus/prefetch.h"
-#include "shard_writer.h"
+#include "scratch_dataset.h"
 #include "unit.h"
 
 enum { CASES = 24, MAX_TEM = 4, MOST_PORTIONS = 32 };
-static const char folder[] = "prefetch_scratch";
-static const char *const classes[2] = {"A", "B"};
-static char case_ids[CASES][8];
 
 static int bag_of(int case_index) {
     return 1 + case_index % 6; /* some are larger than MAX_TEM */
 }
 
-/* Each image has bytes of its own, so that it can be told apart in the file. */
-static cmus_status give_image(void *data, size_t number, int channels, uint8_t *pixels) {
-    int side = *(const int *)data;
-    for (int i = 0; i < side * side * channels; i++)
-        pixels[i] = (uint8_t)((number + 1) * 37 + (size_t)i * (3 + number % 50) + (size_t)i / 251);
-    return CMUS_OK;
-}
+static scratch_dataset files = {.folder = "prefetch_scratch", .cases = CASES, .bag_of = bag_of};
 
 static void write_dataset(int side) {
-    int64_t tem_offset[CASES + 1] = {0};
-    int32_t label[CASES];
-    const char *ids[CASES], *source[CASES * 8];
-    for (int i = 0; i < CASES; i++) {
-        tem_offset[i + 1] = tem_offset[i] + bag_of(i);
-        label[i] = i % 2;
-        snprintf(case_ids[i], sizeof case_ids[i], "%s/p%d", classes[i % 2], i);
-        ids[i] = case_ids[i];
-    }
-    int images = 2 * CASES + (int)tem_offset[CASES];
-    for (int i = 0; i < images; i++)
-        source[i] = "0  file";
-    cmus_folder_remove(folder);
-    CU_ASSERT_EQUAL_FATAL(cmus_folder_make(folder), CMUS_OK);
-    cmus_shard_entry entry = {.file = "shard-00000.h5", .cases = CASES};
-    cmus_shard_content content = {side, classes, 2, CASES, tem_offset, label, ids, ids, source, 3, give_image, &side};
-    CU_ASSERT_EQUAL_FATAL(cmus_shard_write("prefetch_scratch/shard-00000.h5", &content, entry.sha256), CMUS_OK);
-    cmus_dataset_index index = {.tool_version = "1",
-                                .image_size = side,
-                                .class_count = 2,
-                                .classes = (char **)classes,
-                                .cases = CASES,
-                                .patients = CASES,
-                                .images = images,
-                                .options = "{}",
-                                .shard_count = 1,
-                                .shards = &entry};
-    CU_ASSERT_EQUAL_FATAL(cmus_dataset_index_write(folder, &index), CMUS_OK);
+    files.side = side;
+    scratch_dataset_write(&files);
 }
 
 /* Flips a bit in the OM image of a case. */
 static void damage(int case_index) {
-    static const char path[] = "prefetch_scratch/shard-00000.h5";
+    const char *path = scratch_dataset_shard(&files);
     uint8_t image[3 * 32 * 32];
     size_t number = 0, size;
     for (int i = 0; i < case_index; i++)
         number += 2 + (size_t)bag_of(i);
-    give_image(&(int){32}, number, 3, image);
+    scratch_dataset_image(&(int){32}, number, 3, image);
     char *bytes;
     CU_ASSERT_EQUAL_FATAL(cmus_file_read(path, 1 << 24, &bytes, &size), CMUS_OK);
     char *found = memmem(bytes, size, image, sizeof image);
@@ -99,7 +63,7 @@ static setting open_setting(int side, double memory_bytes) {
         net->heads[stage] = 1;
     }
     net->memory_bytes = memory_bytes;
-    CU_ASSERT_EQUAL_FATAL(cmus_dataset_open(folder, &s.dataset), CMUS_OK);
+    CU_ASSERT_EQUAL_FATAL(cmus_dataset_open(files.folder, &s.dataset), CMUS_OK);
     CU_ASSERT_EQUAL_FATAL(cmus_net_create(net, false, &s.net), CMUS_OK);
     return s;
 }
@@ -265,7 +229,7 @@ static void portions_are_as_loaded_directly(void) {
         }
         close_setting(&s);
     }
-    cmus_folder_remove(folder);
+    cmus_folder_remove(files.folder);
 }
 
 /* The images of this data set are more pixels than a wave may have, with few ranks. */
@@ -296,7 +260,7 @@ static void large_images_make_small_waves(void) {
         cmus_prefetch_free(prefetch);
     }
     close_setting(&s);
-    cmus_folder_remove(folder);
+    cmus_folder_remove(files.folder);
 }
 
 /* A group without cases, and more ranks than images: there is a portion all the same. */
@@ -315,7 +279,7 @@ static void idle_ranks_get_portions(void) {
     }
     cmus_prefetch_free(prefetch);
     close_setting(&s);
-    cmus_folder_remove(folder);
+    cmus_folder_remove(files.folder);
 }
 
 static void errors_come_with_their_portion(void) {
@@ -330,7 +294,7 @@ static void errors_come_with_their_portion(void) {
     cmus_wave *wave = cmus_wave_whole(s.net, s.dataset, &s.config, &cases[2], 1, 0);
     CU_ASSERT_EQUAL(cmus_batch_load(batch, wave, 0), CMUS_ERROR_CHECKSUM);
     snprintf(message, sizeof message, "%s", cmus_last_error());
-    CU_ASSERT_PTR_NOT_NULL(strstr(message, case_ids[BAD]));
+    CU_ASSERT_PTR_NOT_NULL(strstr(message, files.case_ids[BAD]));
     cmus_wave_free(wave);
     cmus_batch_free(batch);
     const cmus_communicator alone = {0, 1};
@@ -347,7 +311,7 @@ static void errors_come_with_their_portion(void) {
     }
     cmus_prefetch_free(prefetch);
     close_setting(&s);
-    cmus_folder_remove(folder);
+    cmus_folder_remove(files.folder);
 }
 
 static void it_ends_at_any_time(void) {
@@ -367,7 +331,7 @@ static void it_ends_at_any_time(void) {
         cmus_prefetch_free(prefetch);
     }
     close_setting(&s);
-    cmus_folder_remove(folder);
+    cmus_folder_remove(files.folder);
 }
 
 int main(void) {

@@ -4,58 +4,19 @@
 
 #include "cmus/augment.h"
 #include "cmus/batch.h"
-#include "cmus/dataset_index.h"
 #include "cmus/memory.h"
 #include "cmus/random.h"
 #include "cmus/wave.h"
-#include "shard_writer.h"
+#include "scratch_dataset.h"
 #include "unit.h"
 
 enum { CASES = 60, LARGEST_BAG = 10, SIDE = 32, MOST_RANKS = 40, MOST_TOGETHER = 16 };
-static const char folder[] = "wave_scratch";
-static char case_ids[CASES][8];
 
 static int bag_of(int case_index) {
     return 1 + (case_index * 7) % LARGEST_BAG; /* each size as often */
 }
 
-static cmus_status give_image(void *data, size_t number, int channels, uint8_t *pixels) {
-    (void)data;
-    memset(pixels, (int)(number % 251), (size_t)(SIDE * SIDE * channels));
-    return CMUS_OK;
-}
-
-static void write_dataset(void) {
-    static const char *const classes[2] = {"A", "B"};
-    int64_t tem_offset[CASES + 1] = {0};
-    int32_t label[CASES];
-    const char *ids[CASES], *source[CASES * (LARGEST_BAG + 2)];
-    for (int i = 0; i < CASES; i++) {
-        tem_offset[i + 1] = tem_offset[i] + bag_of(i);
-        label[i] = i % 2;
-        snprintf(case_ids[i], sizeof case_ids[i], "%s/p%d", classes[i % 2], i);
-        ids[i] = case_ids[i];
-    }
-    int images = 2 * CASES + (int)tem_offset[CASES];
-    for (int i = 0; i < images; i++)
-        source[i] = "0  file";
-    cmus_folder_remove(folder);
-    CU_ASSERT_EQUAL_FATAL(cmus_folder_make(folder), CMUS_OK);
-    cmus_shard_entry entry = {.file = "shard-00000.h5", .cases = CASES};
-    cmus_shard_content content = {SIDE, classes, 2, CASES, tem_offset, label, ids, ids, source, 1, give_image, NULL};
-    CU_ASSERT_EQUAL_FATAL(cmus_shard_write("wave_scratch/shard-00000.h5", &content, entry.sha256), CMUS_OK);
-    cmus_dataset_index index = {.tool_version = "1",
-                                .image_size = SIDE,
-                                .class_count = 2,
-                                .classes = (char **)classes,
-                                .cases = CASES,
-                                .patients = CASES,
-                                .images = images,
-                                .options = "{}",
-                                .shard_count = 1,
-                                .shards = &entry};
-    CU_ASSERT_EQUAL_FATAL(cmus_dataset_index_write(folder, &index), CMUS_OK);
-}
+static scratch_dataset files = {.folder = "wave_scratch", .cases = CASES, .side = SIDE, .bag_of = bag_of};
 
 typedef struct setting {
     cmus_config config;
@@ -101,8 +62,8 @@ static setting open_setting(int at_once, cmus_activations activations, double dr
         net->depths[stage] = depths[stage];
         net->heads[stage] = 1;
     }
-    write_dataset();
-    CU_ASSERT_EQUAL_FATAL(cmus_dataset_open(folder, &s.dataset), CMUS_OK);
+    scratch_dataset_write(&files);
+    CU_ASSERT_EQUAL_FATAL(cmus_dataset_open(files.folder, &s.dataset), CMUS_OK);
     s.net = make_net(net, at_once);
     return s;
 }
@@ -110,7 +71,7 @@ static setting open_setting(int at_once, cmus_activations activations, double dr
 static void close_setting(setting *s) {
     cmus_net_free(s->net);
     cmus_dataset_close(s->dataset);
-    cmus_folder_remove(folder);
+    cmus_folder_remove(files.folder);
 }
 
 static void draw_cases(int *indices, int count, uint64_t number) {
@@ -132,7 +93,7 @@ static float *depth_of(const setting *s, const cmus_wave *wave, const cmus_wave_
     for (int block = 0; block < blocks; block++)
         probability[block] = cmus_net_drop_probability(s->net, block);
     cmus_image_key key = {.seed = s->config.seed,
-                          .case_hash = cmus_hash_text(case_ids[wave->indices[image->position]]),
+                          .case_hash = cmus_hash_text(files.case_ids[wave->indices[image->position]]),
                           .epoch = wave->epoch,
                           .modality = image->modality,
                           .image = image->number};
@@ -282,7 +243,7 @@ static void every_rank_plans_the_same(void) {
         draw_cases(indices, MOST_TOGETHER, 7);
         int count = cmus_wave_plan(one.net, one.dataset, &one.config, 3, indices, MOST_TOGETHER, epoch, &first);
         setting two = {.config = one.config};
-        CU_ASSERT_EQUAL_FATAL(cmus_dataset_open(folder, &two.dataset), CMUS_OK);
+        CU_ASSERT_EQUAL_FATAL(cmus_dataset_open(files.folder, &two.dataset), CMUS_OK);
         CU_ASSERT_EQUAL_FATAL(cmus_net_create(&two.config.net, true, &two.net), CMUS_OK);
         CU_ASSERT_EQUAL_FATAL(
             cmus_wave_plan(two.net, two.dataset, &two.config, 3, indices, MOST_TOGETHER, epoch, &second), count);

@@ -1,0 +1,61 @@
+#include "scratch_dataset.h"
+
+#include <stdio.h>
+
+#include "cmus/dataset_index.h"
+#include "cmus/memory.h"
+#include "shard_writer.h"
+#include "unit.h"
+
+static const char shard_name[] = "shard-00000.h5";
+
+cmus_status scratch_dataset_image(void *side, size_t number, int channels, uint8_t *pixels) {
+    int edge = *(const int *)side;
+    for (int i = 0; i < edge * edge * channels; i++)
+        pixels[i] = (uint8_t)((number + 1) * 37 + (size_t)i * (3 + number % 50) + (size_t)i / 251);
+    return CMUS_OK;
+}
+
+const char *scratch_dataset_shard(const scratch_dataset *dataset) {
+    static char path[256];
+    snprintf(path, sizeof path, "%s/%s", dataset->folder, shard_name);
+    return path;
+}
+
+void scratch_dataset_write(scratch_dataset *dataset) {
+    static const char *const classes[2] = {"A", "B"};
+    int cases = dataset->cases;
+    CU_ASSERT_FATAL(cases <= SCRATCH_CASES_MAX);
+    int64_t tem_offset[SCRATCH_CASES_MAX + 1] = {0};
+    int32_t label[SCRATCH_CASES_MAX];
+    const char *ids[SCRATCH_CASES_MAX];
+    for (int i = 0; i < cases; i++) {
+        tem_offset[i + 1] = tem_offset[i] + dataset->bag_of(i);
+        label[i] = i % 2;
+        snprintf(dataset->case_ids[i], SCRATCH_ID_SIZE, "%s/p%d", classes[i % 2], i);
+        ids[i] = dataset->case_ids[i];
+    }
+    int images = 2 * cases + (int)tem_offset[cases];
+    const char **source = cmus_allocate((size_t)images, sizeof *source);
+    for (int i = 0; i < images; i++)
+        source[i] = "0  file";
+    cmus_folder_remove(dataset->folder);
+    CU_ASSERT_EQUAL_FATAL(cmus_folder_make(dataset->folder), CMUS_OK);
+    cmus_shard_entry entry = {.file = (char *)shard_name, .cases = cases};
+    cmus_shard_content content = {
+        dataset->side,         classes,       2, cases, tem_offset, label, ids, ids, source, 3,
+        scratch_dataset_image, &dataset->side};
+    CU_ASSERT_EQUAL_FATAL(cmus_shard_write(scratch_dataset_shard(dataset), &content, entry.sha256), CMUS_OK);
+    cmus_free(source);
+    cmus_dataset_index index = {.tool_version = "1",
+                                .image_size = dataset->side,
+                                .class_count = 2,
+                                .classes = (char **)classes,
+                                .cases = cases,
+                                .patients = cases,
+                                .images = images,
+                                .options = "{}",
+                                .shard_count = 1,
+                                .shards = &entry};
+    CU_ASSERT_EQUAL_FATAL(cmus_dataset_index_write(dataset->folder, &index), CMUS_OK);
+}

@@ -1,0 +1,30 @@
+/* A small data set of one shard for tests: two classes, patients with a case each, every image with bytes of its own.
+ */
+#ifndef CMUS_UNIT_SCRATCH_DATASET_H
+#define CMUS_UNIT_SCRATCH_DATASET_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cmus/status.h"
+
+enum { SCRATCH_CASES_MAX = 64, SCRATCH_ID_SIZE = 8 };
+
+typedef struct scratch_dataset {
+    const char *folder; /* removed first if it is there */
+    int cases, side;    /* side: of an image, pixels */
+    int (*bag_of)(int case_index);
+    char case_ids[SCRATCH_CASES_MAX][SCRATCH_ID_SIZE]; /* filled in */
+} scratch_dataset;
+
+/* Writes it; a failure ends the test. */
+void scratch_dataset_write(scratch_dataset *dataset);
+
+/* The pixels of image `number` of a shard: OM, IM and TEM images of the first case, then of the next. side: const int
+ * *. */
+cmus_status scratch_dataset_image(void *side, size_t number, int channels, uint8_t *pixels);
+
+/* Its shard's file, until the next call. */
+const char *scratch_dataset_shard(const scratch_dataset *dataset);
+
+#endif
