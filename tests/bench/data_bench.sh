@@ -1,19 +1,8 @@
 #!/bin/bash
 # data_bench on a small network: what it prints, wrong usage, no data. Says nothing of speed.
-# shellcheck source=tests/cli/common.sh
-. "$(dirname "$0")/../cli/common.sh"
-
-cat > tiny.yaml << END
-embed_dim: 8
-depths: [2, 2, 2, 2]
-heads: [1, 2, 4, 8]
-image_size: 64
-fusion_hidden: 16
-batch: 3
-memory_gib: 1
-END
-{ "$bin/cmus-phantom" --cases 6 --size 64 --seed 3 phantom && "$bin/cmus-pack" phantom/cases --out data --size 64; } > log 2>&1 ||
-    fail "no data set: $(cat log)"
+# shellcheck source=tests/cli/train_common.sh
+source "$(dirname "$0")/../cli/train_common.sh"
+make_data 6
 
 "$bin/data_bench" 6 data tiny.yaml > bench.txt 2>&1 || fail "exit code $?: $(cat bench.txt)"
 contains bench.txt "6 updates of 3 cases" "images in memory" "images from shards" "of which waited" "median of pairs" "loading alone"

@@ -1,24 +1,10 @@
 #!/bin/bash
 # exchange_bench on a small network and 2 ranks: what it prints and writes, wrong usage, bags that are too large. Says nothing of
 # speed.
-# shellcheck source=tests/cli/common.sh
-. "$(dirname "$0")/../cli/common.sh"
-# shellcheck source=jobs/mpi-environment.sh
-. "$here/../../jobs/mpi-environment.sh"
-
-cat > tiny.yaml << END
-embed_dim: 8
-depths: [2, 2, 2, 2]
-heads: [1, 2, 4, 8]
-image_size: 64
-fusion_hidden: 16
-max_tem: 2
-batch: 3
-bucket_mb: 1
-memory_gib: 1
-END
-{ "$bin/cmus-phantom" --cases 6 --bag 2,2 --size 64 --seed 3 phantom && "$bin/cmus-pack" phantom/cases --out data --size 64; } > log 2>&1 ||
-    fail "no data set: $(cat log)"
+# shellcheck source=tests/cli/train_common.sh
+source "$(dirname "$0")/../cli/train_common.sh"
+make_data 6 --bag 2,2
+printf 'max_tem: 2\nbucket_mb: 1\n' >> tiny.yaml
 
 column() { # FILE ROW NAME: of a table
     awk -F, -v row="$2" -v name="$3" 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == name) at = i } NR == row + 1 { print $at }' "$1"

@@ -70,8 +70,7 @@ wait $holder 2> /dev/null
 rm -rf disk/*
 
 # Two jobs at once on one folder.
-train 1 two.yaml stage=disk --data shards --fold 0 --out one > log1 2>&1 &
-job=$!
+start_train 1 two.yaml stage=disk --data shards --fold 0 --out one > log1 2>&1
 train 1 two.yaml stage=disk --data shards --fold 0 --out other > log 2>&1 || { cat log; fail "the second of two jobs"; }
 wait $job || { cat log1; fail "the first of two jobs"; }
 [ "$(weights_of one)" = "$(weights_of other)" ] || fail "two jobs at once: the weights differ"
@@ -80,9 +79,7 @@ nothing_on disk
 # However a job ends. 200 epochs are never reached.
 start() { # until its first update
     rm -rf ended
-    mpirun -q --oversubscribe --bind-to none -np 2 "$bin/cmus-train" two.yaml epochs=200 stage=disk --data shards --fold 0 \
-        --out ended > log 2>&1 &
-    job=$!
+    start_train 2 two.yaml epochs=200 stage=disk --data shards --fold 0 --out ended > log 2>&1
     for _ in $(seq 3000); do
         [ -f ended/fold-0/steps.csv ] && [ "$(wc -l < ended/fold-0/steps.csv)" -gt 1 ] && break
         kill -0 $job 2> /dev/null || break

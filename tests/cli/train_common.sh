@@ -1,11 +1,11 @@
 # Sourced by the tests of cmus-train: a scratch folder with a small data set, and how to run and check.
 # shellcheck source=tests/cli/common.sh
-. "$(dirname "$0")/common.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 # shellcheck source=jobs/mpi-environment.sh
 . "$here/../../jobs/mpi-environment.sh"
 
-make_data() { # CASES
-    "$bin/cmus-phantom" --cases "$1" --size 64 --seed 3 phantom > log 2>&1 &&
+make_data() { # CASES [OPTIONS OF cmus-phantom...]
+    "$bin/cmus-phantom" --cases "$@" --size 64 --seed 3 phantom > log 2>&1 &&
         "$bin/cmus-pack" phantom/cases --out data --size 64 >> log 2>&1 &&
         "$bin/cmus-split" data --folds 3 --seed 1 >> log 2>&1 || { cat log; echo "no data set"; exit 1; }
     cat > tiny.yaml << END
@@ -23,10 +23,19 @@ memory_gib: 1
 END
 }
 
+launch=(mpirun -q --oversubscribe --bind-to none)
+
 train() { # RANKS ARGUMENTS...
     local ranks=$1
     shift
-    mpirun -q --oversubscribe --bind-to none -np "$ranks" "$bin/cmus-train" "$@"
+    "${launch[@]}" -np "$ranks" "$bin/cmus-train" "$@"
+}
+
+start_train() { # RANKS ARGUMENTS...: in the background; $job is the process of mpirun itself, which ends its ranks when it is told to
+    local ranks=$1
+    shift
+    "${launch[@]}" -np "$ranks" "$bin/cmus-train" "$@" &
+    job=$!
 }
 
 weights_of() { # RUN

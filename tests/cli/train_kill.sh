@@ -13,9 +13,7 @@ updates() {
 
 kill_after() { # UPDATES: starts or resumes and kills mpirun and all ranks as soon as there are so many rows
     # shellcheck disable=SC2086
-    mpirun -q --oversubscribe --bind-to none -np 2 "$bin/cmus-train" $settings --data data --fold 0 --out killed --resume \
-        > log 2>&1 &
-    local job=$!
+    start_train 2 $settings --data data --fold 0 --out killed --resume > log 2>&1
     for _ in $(seq 2000); do
         [ "$(updates)" -gt "$1" ] && break
         kill -0 $job 2> /dev/null || break

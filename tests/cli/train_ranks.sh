@@ -57,13 +57,13 @@ done
 # Stopped after an epoch on two ranks, resumed on four and on one: as if nothing had happened.
 run undisturbed 1 tiny.yaml allreduce_order=fixed epochs=20
 for ranks in 4 1; do
-    train 2 tiny.yaml allreduce_order=fixed epochs=20 --data data --fold 0 --out "resumed-$ranks" > log 2>&1 &
+    start_train 2 tiny.yaml allreduce_order=fixed epochs=20 --data data --fold 0 --out "resumed-$ranks" > log 2>&1
     for ((i = 0; i < 600; i++)); do # ended as soon as the first epoch is in the checkpoint
         [ -d "resumed-$ranks/fold-0/last" ] && break
         sleep 0.05
     done
-    kill %1 2> /dev/null
-    wait %1 2> /dev/null
+    kill "$job"
+    wait "$job"
     name=resumed-$ranks
     [ -f "$name/fold-0/final/weights.safetensors" ] && fail "it was not stopped in time, and nothing was resumed"
     run "resumed-$ranks" $ranks tiny.yaml allreduce_order=fixed epochs=20 --resume

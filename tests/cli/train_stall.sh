@@ -4,13 +4,12 @@
 source "$(dirname "$0")/train_common.sh"
 make_data 12
 
-train 3 tiny.yaml epochs=100000 stall_report=1 stall_timeout=4 --data data --fold 0 --out run > log 2>&1 &
-job=$!
+start_train 3 tiny.yaml epochs=100000 stall_report=1 stall_timeout=4 --data data --fold 0 --out run > log 2>&1
 for _ in $(seq 300); do
     [ "$(wc -l 2> /dev/null < run/fold-0/steps.csv)" -gt 20 ] 2> /dev/null && break
     sleep 0.2
 done
-rank=$(pgrep -P "$(pgrep -P $job mpirun || echo $job)" cmus-train | tail -1)
+rank=$(pgrep -P $job cmus-train | tail -1)
 [ -n "$rank" ] || { cat log; fail "no rank was found to be paused"; }
 kill -STOP "$rank"
 began=$SECONDS
