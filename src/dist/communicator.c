@@ -7,33 +7,45 @@
 
 #include "cmus/log.h"
 #include "cmus/memory.h"
+#include "cmus/trace.h"
 #include "mpi_check.h"
 
 enum { MESSAGE_SIZE = 4096, EXCHANGE_TAG = 1 };
 static const size_t BROADCAST_PART = (size_t)1 << 28; /* bytes */
+
+/* What the ranks do here together is quickly done: the time is that until the last one comes. */
+static void end_wait(double began) {
+    cmus_trace_end(CMUS_ACTIVITY_WAITING, "wait for ranks", began);
+}
 
 void cmus_sum_doubles(const cmus_communicator *communicator, double *values, size_t count) {
     if (communicator->ranks == 1)
         return;
     if (count > INT_MAX)
         cmus_fatal("a sum of %zu doubles is larger than MPI counts", count);
+    double began = cmus_trace_begin();
     cmus_mpi_check(MPI_Allreduce(MPI_IN_PLACE, values, (int)count, MPI_DOUBLE, MPI_SUM, MPI_COMM_WORLD),
                    "MPI_Allreduce");
+    end_wait(began);
 }
 
 void cmus_maximum_double(const cmus_communicator *communicator, double *value) {
     if (communicator->ranks == 1)
         return;
+    double began = cmus_trace_begin();
     cmus_mpi_check(MPI_Allreduce(MPI_IN_PLACE, value, 1, MPI_DOUBLE, MPI_MAX, MPI_COMM_WORLD), "MPI_Allreduce");
+    end_wait(began);
 }
 
 void cmus_broadcast(const cmus_communicator *communicator, void *data, size_t size, int root) {
     if (communicator->ranks == 1)
         return;
+    double began = cmus_trace_begin();
     for (size_t done = 0; done < size; done += BROADCAST_PART) {
         size_t part = size - done < BROADCAST_PART ? size - done : BROADCAST_PART;
         cmus_mpi_check(MPI_Bcast((char *)data + done, (int)part, MPI_BYTE, root, MPI_COMM_WORLD), "MPI_Bcast");
     }
+    end_wait(began);
 }
 
 /* Rank 0's part of cmus_gather_bytes: sizes of all ranks are known; returns the displacements for MPI_Gatherv. */
@@ -75,7 +87,9 @@ cmus_status cmus_agree(const cmus_communicator *communicator, cmus_status status
     if (communicator->ranks == 1)
         return status;
     int first = status == CMUS_OK ? communicator->ranks : communicator->rank;
+    double began = cmus_trace_begin();
     cmus_mpi_check(MPI_Allreduce(MPI_IN_PLACE, &first, 1, MPI_INT, MPI_MIN, MPI_COMM_WORLD), "MPI_Allreduce");
+    end_wait(began);
     if (first == communicator->ranks)
         return CMUS_OK;
     struct {
@@ -127,6 +141,9 @@ void cmus_exchange(const cmus_communicator *communicator, const cmus_message *se
 }
 
 void cmus_barrier(const cmus_communicator *communicator) {
-    if (communicator->ranks > 1)
-        cmus_mpi_check(MPI_Barrier(MPI_COMM_WORLD), "MPI_Barrier");
+    if (communicator->ranks == 1)
+        return;
+    double began = cmus_trace_begin();
+    cmus_mpi_check(MPI_Barrier(MPI_COMM_WORLD), "MPI_Barrier");
+    end_wait(began);
 }

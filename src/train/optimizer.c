@@ -118,9 +118,7 @@ double cmus_optimizer_finish(cmus_optimizer *o) {
     if (!o->sharded && o->communicator->rank > 0)
         sums[0] = 0; /* every rank has counted the whole */
     cmus_trace_end(CMUS_ACTIVITY_COMPUTE, "norm", began);
-    began = cmus_trace_begin();
     cmus_sum_doubles(o->communicator, sums, 2);
-    cmus_trace_end(CMUS_ACTIVITY_WAITING, "wait for ranks", began);
     return sums[1] == 0 && isfinite(sums[0]) ? sums[0] : (double)NAN;
 }
 

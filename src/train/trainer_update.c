@@ -106,8 +106,7 @@ cmus_status cmus_trainer_compare_weights(cmus_trainer *trainer, const char *what
     cmus_optimizer_settle(trainer->optimizer);
     size_t bytes = cmus_net_parameters(trainer->net)->size * sizeof(float);
     char text[32];
-    snprintf(text, sizeof text, "%016llx",
-             (unsigned long long)cmus_hash_bytes(cmus_net_weights(trainer->net), bytes));
+    snprintf(text, sizeof text, "%016llx", (unsigned long long)cmus_hash_bytes(cmus_net_weights(trainer->net), bytes));
     return cmus_launch_same(trainer->communicator, what, text);
 }
 

@@ -53,9 +53,19 @@ events = json.load(open("trace.json"))["traceEvents"]
 spans = [e for e in events if e["ph"] == "X"]
 threads = {(e["pid"], e["args"]["name"]) for e in events if e["ph"] == "M" and e["name"] == "thread_name"}
 assert threads == {(rank, name) for rank in (0, 1) for name in ("computation", "communication", "loading")}, threads
-for name in ("images", "cases", "images backward", "optimizer", "reduce bucket", "spread bucket", "load images", "exchange maps"):
+for name in ("images", "cases", "images backward", "optimizer", "reduce bucket", "spread bucket", "load images", "exchange maps",
+             "wait for ranks"):
     assert {e["pid"] for e in spans if e["name"] == name} == {0, 1}, name
 assert all(e["dur"] >= 0 and e["ts"] >= 0 for e in spans)
+for rank in (0, 1): # between its first and its last update the computation's time is accounted for, but for crumbs and files
+    own = sorted((e["ts"], e["ts"] + e["dur"]) for e in spans if e["pid"] == rank and
+                 e["tid"] == next(m["tid"] for m in events if m["ph"] == "M" and m["pid"] == rank and m["args"].get("name") == "computation"))
+    steps = [e for e in spans if e["pid"] == rank and e["name"] == "optimizer"][:6]
+    begin, end, covered, at = steps[0]["ts"], steps[-1]["ts"], 0, steps[0]["ts"]
+    for first, last in own:
+        covered += max(0, min(last, end) - max(first, at))
+        at = max(at, min(last, end))
+    assert covered > 0.8 * (end - begin), (rank, covered / (end - begin))
 END
 
 # The resolved configuration is a configuration with the same result.
