@@ -1,8 +1,7 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154 # variables of those who source this
 # Sourced by submit-cv.sh and run-local.sh after run-folder.sh: their arguments, which are the same, the checks before
 # anything starts, and the making of a RUN.
 
-# shellcheck disable=SC2034 # used by the scripts that source this
 read_arguments() {
   positional=() overrides=() grid=() points=() ignored=()
   folds='' repeats='' split_seed='' nodes='' tasks='' cpus='' time_limit='' partition='' account='' memory='' init=''
@@ -59,9 +58,10 @@ read_arguments() {
 }
 
 whole_number() { # OPTION VALUE LEAST MOST
-  [[ $2 =~ ^[0-9]{1,10}$ ]] && [ "$((10#$2))" -ge "$3" ] && [ "$((10#$2))" -le "$4" ] ||
+  if ! [[ $2 =~ ^[0-9]{1,10}$ ]] || [ $((10#$2)) -lt "$3" ] || [ $((10#$2)) -gt "$4" ]; then
     usage_error "$1 $2: a whole number from $3 to $4 is expected"
-  echo "$((10#$2))"
+  fi
+  echo $((10#$2))
 }
 
 not_empty() { # OPTION VALUE
@@ -86,11 +86,11 @@ time_seconds() { # TIME in one of Slurm's forms
 check_arguments() {
   if [ -n "$continued" ]; then
     [ ${#positional[@]} -eq 0 ] || usage_error "--continue takes no CONFIG, DATA and RUN: ${positional[0]}"
-    [ ${#overrides[@]} -eq 0 ] && [ -z "$grid_given$folds$repeats$split_seed$init" ] ||
-      usage_error "--continue goes on with the configuration, folds and weights of the RUN: leave out" \
-        "${overrides[*]-} --grid, --folds, --repeats, --split-seed and --init, or make another RUN"
+    [ -z "${overrides[*]}$grid_given$folds$repeats$split_seed$init" ] ||
+      usage_error "--continue goes on with the configuration, folds and weights of the RUN: without KEY=VALUE, --grid," \
+        "--folds, --repeats, --split-seed and --init"
   elif [ ${#positional[@]} -ne 3 ]; then
-    usage_error "CONFIG, DATA and RUN are needed, not ${#positional[@]} words: ${positional[*]-}"
+    usage_error "CONFIG, DATA and RUN are needed, not ${#positional[@]} words: ${positional[*]}"
   fi
   local word key seen=' '
   for word in "${overrides[@]}" "${grid[@]}"; do
@@ -146,7 +146,7 @@ resolve_paths() {
   config=$(absolute_path "${positional[0]}")
   data=$(absolute_path "${positional[1]}")
   run=$(absolute_path "${positional[2]}")
-  [ -f "$config" ] && [ -r "$config" ] || die "$config: the configuration can't be read"
+  { [ -f "$config" ] && [ -r "$config" ]; } || die "$config: the configuration can't be read"
   [ -f "$data/dataset.json" ] || die "$data: no data set (dataset.json is missing); make it by cmus-pack"
   if [ -n "$init" ]; then
     init=$(absolute_path "$init")
@@ -157,7 +157,7 @@ resolve_paths() {
 
 # The RUN of --continue: its variables, with what the command line says otherwise.
 load_continued() {
-  local key here=$jobs_folder found=$bin site=$site_file
+  local key here=$jobs_folder
   local -A given=()
   for key in nodes tasks cpus time_limit partition account memory max_parallel signal_seconds; do
     given[$key]=${!key}
@@ -167,15 +167,16 @@ load_continued() {
   for key in "${!given[@]}"; do
     [ -z "${given[$key]}" ] || printf -v "$key" %s "${given[$key]}"
   done
-  jobs_folder=$here bin=$found site_file=$site
+  jobs_folder=$here
   config=$run/config.yaml
 }
 
 # What neither the command line nor the RUN of --continue says.
 fill_in_defaults() {
-  nodes=${nodes:-$site_nodes} tasks=${tasks:-$site_tasks_per_node} cpus=${cpus:-${default_cpus:-$site_cpus_per_task}}
-  partition=${partition:-$site_partition} account=${account:-$site_account}
+  nodes=${nodes:-$site_nodes} tasks=${tasks:-$site_tasks_per_node}
   max_parallel=${max_parallel:-2} signal_seconds=${signal_seconds:-180}
+  cpus=${cpus:-$(default_cpus)} # of the script
+  partition=${partition:-$site_partition} account=${account:-$site_account}
   [ -z "$time_limit" ] || [ "$(time_seconds "$time_limit")" -gt "$signal_seconds" ] ||
     usage_error "--time $time_limit is not longer than --signal-seconds $signal_seconds: a fold would stop at once"
 }
@@ -191,8 +192,11 @@ make_splits() { # if there are none
 }
 
 print_command() { # WORDS...: as the user can type them
-  local text
-  printf -v text '%q ' "$@"
+  local word text=''
+  for word in "$@"; do
+    [[ $word =~ ^[A-Za-z0-9_./:=@%+,-]+$ ]] || word=${word@Q}
+    text+="$word "
+  done
   echo "${text% }"
 }
 
@@ -207,13 +211,13 @@ check_training() { # RUN OVERRIDES...
     return
   fi
   [ -z "$init" ] || weights=(--init "$init")
-  facts=$("$bin/cmus-train" "$config" "$@" --data "$data" --fold 0 --out "$folder" "${weights[@]}" --check) ||
+  facts=$("$bin/cmus-train" "$config" "$@" --data "$data" --fold 0 --out "$folder" "${weights[@]}" --resume --check) ||
     die "$folder: cmus-train refuses it; the line above says why"
   for key in folds repeats epochs updates_per_epoch disk_bytes memory_bytes; do
     printf -v "$key" %s "$(sed -n "s/^$key: *\([0-9]*\)$/\1/p" <<<"$facts")"
     [ -n "${!key}" ] || die "$bin/cmus-train --check says nothing of $key: is it as new as these scripts?"
   done
-  [ "${asked_folds:-$folds}" = "$folds" ] && [ "${asked_repeats:-$repeats}" = "$repeats" ] ||
+  [ "${asked_folds:-$folds} ${asked_repeats:-$repeats}" = "$folds $repeats" ] ||
     die "$data/splits.csv has $folds folds and $repeats repeats, not ${asked_folds:-$folds} and" \
       "${asked_repeats:-$repeats}; leave --folds and --repeats out, or make other splits by cmus-split --force"
 }
@@ -300,13 +304,10 @@ count_missing() { # RUN ...
 
 # From the arguments to a RUN that is checked and, unless --dry-run, written.
 prepare() { # PROGRAM...: those that are needed beside this project's
-  load_site
+  [ -z "$continued" ] || load_continued
+  load_site "${CMUS_SITE_CONF:-${site_file:-}}"
   find_programs "$@"
-  if [ -n "$continued" ]; then
-    load_continued
-  else
-    resolve_paths
-  fi
+  [ -n "$continued" ] || resolve_paths
   fill_in_defaults
   make_splits
   for_each_run check_training

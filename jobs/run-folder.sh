@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154 # variables of job.conf, and of those who source this
 # Sourced by every script that makes, trains or shows a RUN: what lies in the folder, how a fold is started, watched and
 # judged, and the report. The caller sets $program, the name for messages.
 #
@@ -40,23 +40,24 @@ absolute_path() { # PATH, which need not exist, but its folder must: the path fr
 
 write_file() { # PATH: from standard input, whole or not at all
   local temporary="$1.tmp"
-  cat >"$temporary" && mv -f -- "$temporary" "$1" || die "$1 can't be written: is the disk full?"
+  { cat >"$temporary" && mv -f -- "$temporary" "$1"; } || die "$1 can't be written: is the disk full?"
 }
 
 now() {
   date +%Y-%m-%dT%H:%M:%S
 }
 
-load_site() { # [FILE]: the site's settings, and its commands are run
-  site_file=${1:-${CMUS_SITE_CONF:-$jobs_folder/site.conf}}
+load_site() { # FILE, or nothing for the one beside this: the site's settings, and its commands are run
+  site_file=${1:-$jobs_folder/site.conf}
   [ -r "$site_file" ] || die "$site_file: the site's settings can't be read; correct CMUS_SITE_CONF"
+  site_file=$(absolute_path "$site_file")
   site_partition='' site_account='' site_nodes=1 site_tasks_per_node=1 site_cpus_per_task=1 site_sbatch_options=()
   site_memory=auto site_bin='' site_launcher=(mpirun) site_binding=auto site_retries=1
-  site_setup() { :; }
+  unset -f site_setup
   set +eu # what sites run here is not written for it
   # shellcheck source=jobs/site.conf
   . "$site_file"
-  site_setup
+  ! declare -F site_setup >/dev/null || site_setup
   local code=$?
   set -eu
   [ "$code" = 0 ] || die "$site_file: site_setup failed with exit code $code; mend its commands"
@@ -74,10 +75,6 @@ load_run() { # RUN: sets its variables
 
 is_grid() {
   [ ${#points[@]} -gt 0 ]
-}
-
-fold_count() {
-  echo $((folds * repeats))
 }
 
 fold_finished() { # N
@@ -100,7 +97,7 @@ fold_title() { # N
 }
 
 checkpoint_step() { # N: updates in its newest checkpoint
-  cat "$run/fold-$1"/last*/state.json 2>/dev/null | sed -n 's/^ *"step": *\([0-9]*\).*/\1/p' | sort -n | tail -n 1
+  { cat "$run/fold-$1"/last*/state.json 2>/dev/null || true; } | sed -n 's/^ *"step": *\([0-9]*\).*/\1/p' | sort -n | tail -n 1
 }
 
 last_error() { # LOG: what the last start said before it ended
@@ -152,18 +149,25 @@ begin_fold() { # N HOSTS JOB
 }
 
 # The request to stop is sent again and again: the first may come before mpirun or its ranks listen.
+next_request=0
+pass_on_stop() { # PROCESSES...
+  [ -n "$stop" ] && [ "$SECONDS" -ge $next_request ] || return 0
+  next_request=$((SECONDS + 10))
+  kill -USR1 "$@" 2>/dev/null || true
+}
+
+end_of_fold() { # PROCESS that has ended: sets code
+  code=0
+  wait "$1" || code=$?
+}
+
 wait_for_fold() {
-  local again=0
   while kill -0 "$fold_process" 2>/dev/null; do
-    if [ -n "$stop" ] && [ "$SECONDS" -ge "$again" ]; then
-      kill -USR1 "$fold_process" 2>/dev/null || true
-      again=$((SECONDS + 10))
-    fi
+    pass_on_stop "$fold_process"
     sleep 0.5 &
     wait $! || true # ended by the trap of a signal
   done
-  code=0
-  wait "$fold_process" || code=$?
+  end_of_fold "$fold_process"
 }
 
 # verdict: finished, again (start it once more), stopped (as asked: it may go on later) or failed.
@@ -199,14 +203,20 @@ judge_fold() { # N CODE BEFORE STOPPED: exit code, updates in the checkpoint at 
   fi
 }
 
-report_run() { # of $run; if that fails, what is wrong with each fold, and what to do. Returns 1 then
-  local n folders=("$run") log text
+report_run() { # of $run; if that fails, says what is wrong with each fold, and what to do, and returns 1
+  local folders=("$run")
   is_grid && folders=("${points[@]/#/$run/}")
   "$bin/cmus-report" "${folders[@]}" --out "$run/report" && return
+  explain_failure >&2
+  return 1
+}
+
+explain_failure() {
+  local n log text
   echo "$program: no report of $run"
   if is_grid; then
-    echo "$program: what is missing in a point is in logs/aggregate.log of its folder; then: $(continue_command)"
-    return 1
+    echo "$program: what is missing is said in the reports of the points; then: $(continue_command)"
+    return
   fi
   for n in $(unfinished_folds); do
     log=$run/logs/fold-$n.log
@@ -215,13 +225,12 @@ report_run() { # of $run; if that fails, what is wrong with each fold, and what 
     echo "    ${text:-it has said nothing} ($log)"
   done
   echo "$program: mend what is named, then train what is missing: $(continue_command)"
-  return 1
-} >&2
+}
 
 last_mark() { # N
   local line
-  line=$(grep '^== ' "$run/logs/fold-$1.log" 2>/dev/null | tail -n 1) || true
-  echo "${line:-== never started}" | cut -c 4-
+  line=$(grep '^== ' "$run/logs/fold-$1.log" 2>/dev/null | tail -n 1) || line='== never started'
+  echo "${line#== }"
 }
 
 continue_command() { # to be typed by the user

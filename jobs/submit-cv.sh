@@ -59,8 +59,9 @@ training_command() { # FOLDS...: sets command
     asked=$((tasks * memory_bytes * 11 / 10485760 + 64))M
   fi
   [ -z "$asked" ] || options+=("--mem=$asked")
-  printf -v indices '%s,' "$@"
-  command=(sbatch "${options[@]}" "--array=${indices%,}%$max_parallel" "--nodes=$nodes" "--ntasks-per-node=$tasks"
+  indices=$(IFS=, && echo "$*")
+  [ $# -ne $((folds * repeats)) ] || indices=0-$(($# - 1))
+  command=(sbatch "${options[@]}" "--array=$indices%$max_parallel" "--nodes=$nodes" "--ntasks-per-node=$tasks"
     "--cpus-per-task=$cpus" --requeue --open-mode=append "--signal=B:USR1@$signal_seconds"
     "--output=${run//%/%%}/logs/fold-%a.log" "$jobs_folder/train-fold.slurm" "$run")
 }
@@ -159,7 +160,10 @@ submit_run() { # RUN ...
   record_submission "$train_job" "${missing[*]}" "$job"
 }
 
-default_cpus=
+default_cpus() {
+  echo "$site_cpus_per_task"
+}
+
 read_arguments "$@"
 if [ -n "$dry_run" ]; then
   prepare
