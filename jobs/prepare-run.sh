@@ -239,11 +239,11 @@ array_text() { # VALUES...: as between the brackets of a bash array
 
 same_run() { # RUN: prints in what the run there differs from the one that is asked for
   (
-    names=('data set' 'file of --init' 'number of folds' 'number of repeats' overrides grid)
-    mine=("$data" "$init" "$folds" "$repeats" "$(array_text "${overrides[@]}")" "$(array_text "${points[@]}")")
+    names=('data set' 'file of --init' overrides grid)
+    mine=("$data" "$init" "$(array_text "${overrides[@]}")" "$(array_text "${points[@]}")")
     cmp -s -- "$config" "$1/config.yaml" || echo "config.yaml is not $config"
     load_run "$1"
-    theirs=("$data" "$init" "$folds" "$repeats" "$(array_text "${overrides[@]}")" "$(array_text "${points[@]}")")
+    theirs=("$data" "$init" "$(array_text "${overrides[@]}")" "$(array_text "${points[@]}")")
     for i in "${!mine[@]}"; do
       [ "${mine[i]}" = "${theirs[i]}" ] || echo "${names[i]}: ${theirs[i]:-none} there, ${mine[i]:-none} here"
     done
@@ -309,11 +309,9 @@ prepare() { # PROGRAM...: those that are needed beside this project's
   find_programs "$@"
   [ -n "$continued" ] || resolve_paths
   fill_in_defaults
+  [ -n "$continued" ] || refuse_other_run "$run"
   make_splits
   for_each_run check_training
-  if [ -z "$continued" ]; then
-    refuse_other_run "$run"
-  fi
   for_each_run count_missing
   check_space "$run" "$missing_total"
   [ -z "$dry_run" ] || return 0

@@ -137,7 +137,8 @@ report_point() { # RUN ...
 stop=
 read_arguments "$@"
 [ ${#ignored[@]} -eq 0 ] || echo "$program: ignored, as they are Slurm's: ${ignored[*]}" >&2
-time_limit='' partition='' account='' memory='' signal_seconds=''
+# shellcheck disable=SC2034 # for job.conf
+time_limit='' partition='''' account='' memory='' signal_seconds=''
 prepare mpirun
 launch=(mpirun --oversubscribe --bind-to none -np $((nodes * tasks)))
 export OMP_NUM_THREADS=$cpus
