@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Shows where the folds of a run are.
+# shellcheck disable=SC2154 # variables of job.conf
 set -euo pipefail
 program=cv-status.sh
 # shellcheck source=jobs/run-folder.sh

@@ -125,9 +125,9 @@ job_name() { # of all jobs of $run
 # Slurm does not answer.
 queue_of_run() {
   local ids
-  ids=$(sed -n 's/.*"train_job": \([0-9]*\).*/\1/p; s/.*"report_job": \([0-9]*\).*/\1/p' "$run/jobs.json" 2>/dev/null) || return 0
+  ids=$(grep -o '"\(train\|report\)_job": [0-9]*' "$run/jobs.json" 2>/dev/null | tr -c '0-9\n' ' ') || return 0
   squeue --noheader --array "--name=$(job_name)" --format='%F|%K|%T|%N|%r' |
-    awk -F'|' -v ids="$ids" 'BEGIN {split(ids, list, "\n"); for (i in list) ours[list[i]] = 1} $1 in ours'
+    awk -F'|' -v ids="${ids//$'\n'/ }" 'BEGIN {split(ids, list); for (i in list) ours[list[i]] = 1} $1 in ours'
 }
 
 mark() { # TEXT: a line in the log of a fold
@@ -184,6 +184,10 @@ judge_fold() { # N CODE BEFORE STOPPED: exit code, updates in the checkpoint at 
     verdict=failed reason="wrong usage is not tried again"
     return
   fi
+  if [[ $code = 1 && $(last_error "$run/logs/fold-$n.log") = *' trains it'* ]]; then
+    verdict=failed reason="another job has the fold's lock" # and moves its checkpoint
+    return
+  fi
   if [ "${after:-0}" -gt "$before" ]; then
     rm -f -- "$file"
     verdict=again reason="continues after update $after"
@@ -204,8 +208,11 @@ judge_fold() { # N CODE BEFORE STOPPED: exit code, updates in the checkpoint at 
 }
 
 report_run() { # of $run; if that fails, says what is wrong with each fold, and what to do, and returns 1
-  local folders=("$run")
-  is_grid && folders=("${points[@]/#/$run/}")
+  local point folders=()
+  for point in "${points[@]}"; do
+    folders+=("$run/$point")
+  done
+  is_grid || folders=("$run")
   "$bin/cmus-report" "${folders[@]}" --out "$run/report" && return
   explain_failure >&2
   return 1
