@@ -155,10 +155,9 @@ same_as_undisturbed() {
     done
 }
 
-expect_log() { # FOLD STARTS ENDS: marks in its log
+restarted() { # FOLD STARTS ENDS
     local fold=$1
-    [ "$(count "$fold" '^== start ')" = "$2" ] || fail "fold $fold: $(count "$fold" '^== start ') starts, not $2"
-    [ "$(count "$fold" '^== end: ')" = "$3" ] || fail "fold $fold: $(count "$fold" '^== end: ') ends, not $3"
+    marks "$@"
     [ "$(count "$fold" 'resumed from .* after')" = $(($2 - 1)) ] || fail "fold $fold: not every later start resumed from a checkpoint"
     [ "$(about "${array}_$fold" Restarts)" = $(($2 - 1)) ] || fail "fold $fold: Slurm counts $(about "${array}_$fold" Restarts) restarts"
 }
@@ -180,6 +179,9 @@ run_undisturbed() {
     for fold in "${folds[@]}"; do
         python3 -c 'import json, sys; sys.exit(json.load(open(sys.argv[1]))["hosts"] != ["n1", "n2"])' "$run/fold-$fold/run.json" ||
             fail "fold $fold: its ranks were not on n1 and n2"
+    done
+    for fold in "${folds[@]}"; do
+        status "$fold" finished
     done
     say "$name: done"
 }
@@ -215,11 +217,11 @@ run_disturbed() {
     wait_for 60 reached $((before + 5)) 3 || return
     scontrol requeue "${array}_3"
     report_is_made
-    expect_log 0 2 2
-    expect_log 1 2 2
-    expect_log 2 2 1
-    expect_log 3 3 3
-    expect_log 4 2 2
+    restarted 0 2 2
+    restarted 1 2 2
+    restarted 2 2 1
+    restarted 3 3 3
+    restarted 4 2 2
     same_as_undisturbed
     say "$name: done"
 }
@@ -229,10 +231,161 @@ has_run() { # JOB SECONDS
     began=$(about "$1" StartTime) && [ $(($(date +%s) - $(date -d "$began" +%s))) -gt "$2" ]
 }
 
+marks() { # FOLD STARTS ENDS: in its log
+    [ "$(count "$1" '^== start ')" = "$2" ] || fail "fold $1: $(count "$1" '^== start ') starts, not $2"
+    [ "$(count "$1" '^== end: ')" = "$3" ] || fail "fold $1: $(count "$1" '^== end: ') ends, not $3"
+}
+
+status() { # FOLD STATE: what cv-status.sh says of it
+    "$top/jobs/cv-status.sh" "$run" > status.log 2>&1 || fail "cv-status.sh: exit code $?: $(cat status.log)"
+    grep -q "^ *$1 .*$2" status.log || fail "cv-status.sh does not say that fold $1 is $2: $(cat status.log)"
+}
+
+flip_byte() { # FILE: in its middle, which is in an image
+    python3 -c 'import os, sys
+with open(sys.argv[1], "r+b") as file:
+    file.seek(os.path.getsize(sys.argv[1]) // 2)
+    byte = file.read(1)[0]
+    file.seek(-1, 1)
+    file.write(bytes([byte ^ 1]))' "$1"
+}
+
+second_job() { # on fold 0, which is being trained
+    local job began
+    job=$(sbatch --parsable --nodes=2 --ntasks-per-node=1 --mem=100M --output=second.log --wrap ". '$top/jobs/mpi-environment.sh'
+        mpirun --map-by ppr:1:node --bind-to none '$bin/cmus-train' '$run/config.yaml' --data '$data' --fold 0 --out '$run' --resume")
+    wait_for 30 ended "$job" || return
+    finished 0 && fail "the second job came too late"
+    [ "$(about "$job" ExitCode)" = 1:0 ] || fail "a second job on a fold: exit code $(about "$job" ExitCode): $(cat second.log)"
+    began=$(sed -n 's/^== start 1 .*, \([0-9-]*\)T.*/\1/p' "$run/logs/fold-0.log")
+    contains second.log "$run/fold-0.lock" "n1" "$(about "${array}_0" JobId)" "$began"
+}
+
+nothing_runs() { # neither jobs nor ranks
+    [ -z "$(squeue -h)" ] && [ -z "$("$slurm" processes "$cluster" n1 cmus-train; "$slurm" processes "$cluster" n2 cmus-train)" ]
+}
+
+run_cancelled() {
+    local fold
+    name="cancelled run"
+    new_run damaged
+    data=$scratch/data
+    cp -r "my data" "$data"
+    submit tiny.yaml "$data" "$run" --nodes 2 --max-parallel 4 || return
+    cancelled=$array
+    wait_for 60 reached 5 0 1 2 3 || return
+    second_job
+    "$top/jobs/submit-cv.sh" --continue "$run" > submit.log 2>&1 || fail "--continue of a run that runs: $(cat submit.log)"
+    [ "$(submitted train_job)" = "$array" ] || fail "--continue submitted what is in the queue: $(cat submit.log)"
+    finished 0 && fail "fold 0 was finished before it could be cancelled"
+    eval "$(submitted cancel)"
+    wait_for 30 nothing_runs || return
+    for fold in "${folds[@]}"; do
+        is "${array}_$fold" CANCELLED || fail "fold $fold is $(about "${array}_$fold" JobState)"
+    done
+    say "$name: done"
+}
+
+run_damaged() {
+    local fold shard=$data/shard-00000.h5
+    name="damaged run"
+    submit --continue "$run" || return
+    [ "$(submitted folds)" = "[0, 1, 2, 3, 4]" ] || fail "--continue submitted $(submitted folds)"
+    scontrol hold "${array}_4"
+    wait_for 90 finished 0 1 2 3 || return
+    flip_byte "$shard"
+    scontrol release "${array}_4"
+    wait_for 60 ended "$report" || return
+    is "$report" FAILED || fail "the report's job is $(about "$report" JobState)"
+    contains "$run/logs/aggregate.log" "fold 4 is not finished" "$shard"
+    grep -q "fold [0-3] is not finished" "$run/logs/aggregate.log" && fail "folds are blamed that are finished"
+    [ ! -e "$run/report/summary.json" ] || fail "a report in spite of it"
+    marks 4 2 2
+    status 0 finished
+    status 4 failed
+    say "$name: the report's job failed"
+    flip_byte "$shard"
+    submit --continue "$run" || return
+    [ "$(submitted folds)" = "[4]" ] || fail "--continue submitted $(submitted folds)"
+    report_is_made
+    same_as_undisturbed
+    for fold in "${folds[@]}"; do
+        is "${cancelled}_$fold" CANCELLED || fail "the cancelled fold $fold came back"
+    done
+    say "$name: done"
+}
+
+# --- measurements, in milliseconds
+
+now() { echo $((${EPOCHREALTIME/./} / 1000)); }
+
+until_seen() { # COMMAND...: the time
+    until "$@"; do sleep 0.002; done
+    now
+}
+
+logged() { # PATTERN COUNT: so many such lines in the log of fold 0
+    [ -e "$run/logs/fold-0.log" ] && [ "$(count 0 "$1")" -ge "$2" ]
+}
+
+rank_on() { # NODE
+    [ -n "$(ranks "$1" 0)" ]
+}
+
+rows() { # NAME COLUMNS...: a row of the table, from the medians of the columns of the file times
+    local column
+    printf '| %s |' "$1"
+    shift
+    for column; do
+        printf ' %s |' "$(cut -d' ' -f"$column" times | sort -n | awk '{ value[NR] = $1 } END { print value[int((NR + 1) / 2)] }')"
+    done
+    echo
+}
+
+measure() {
+    local repetition sent returned begun launched step ended updates
+    name="measurement"
+    for repetition in 1 2 3 4 5; do
+        new_run "start-$repetition"
+        sent=$(now)
+        submit tiny.yaml "my data" "$run" --folds 5 --nodes 2 --max-parallel 1 epochs=2000 || return
+        returned=$(now)
+        begun=$(until_seen logged '^== start ' 1)
+        launched=$(until_seen rank_on n2)
+        step=$(until_seen reached 1 0)
+        echo "$((returned - sent)) $((begun - returned)) $((launched - begun)) $((step - launched)) $((step - sent))" >> starts
+        [ "$repetition" = 5 ] || { eval "$(submitted cancel)"; wait_for 30 nothing_runs; }
+    done
+    for repetition in 1 2 3 4 5; do
+        wait_for 30 reached $(($(steps 0) + 20)) 0 || return
+        sent=$(now)
+        scancel --signal=USR1 --batch "${array}_0"
+        ended=$(until_seen logged '^== end: exit code 75' "$repetition")
+        updates=$(steps 0)
+        begun=$(until_seen logged '^== start ' $((repetition + 1)))
+        launched=$(until_seen rank_on n2)
+        step=$(until_seen reached $((updates + 1)) 0)
+        echo "$((ended - sent)) $((begun - ended)) $((launched - begun)) $((step - launched)) $((step - sent))" >> requeues
+    done
+    eval "$(submitted cancel)"
+    wait_for 30 nothing_runs
+    echo "Milliseconds, the median of 5; $(nproc) cores, load $(cut -d' ' -f1 /proc/loadavg) at the end; cred_expire 5 s"
+    echo "| | to the end of submit-cv.sh or of the stopped fold | Slurm starts the job | mpirun starts the ranks | the first update | in all |"
+    echo "|---|--:|--:|--:|--:|--:|"
+    mv starts times && rows "from submit-cv.sh to the first update" 1 2 3 4 5
+    mv requeues times && rows "from USR1 to the next update" 1 2 3 4 5
+}
+
 start_cluster
 make_data
 say "the cluster is up, the data is made"
+if [ "${2:-}" = --measure ]; then
+    measure
+    finish
+fi
 run_undisturbed
-[ "$failures" = 0 ] || finish
+[ "$failures" = 0 ] || finish # there is nothing to compare with
 run_disturbed
+run_cancelled
+run_damaged
 finish
