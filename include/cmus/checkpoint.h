@@ -8,16 +8,19 @@
 
 #include <stdint.h>
 
+#include "cmus/metrics.h"
 #include "cmus/parameters.h"
 #include "cmus/run_identity.h"
 #include "cmus/status.h"
 #include "cmus/weights.h"
 
-/* Where training is: what is done. */
+/* Where training is: what is done. How far the epoch that is begun has come follows from step. */
 typedef struct cmus_position {
-    int epoch;       /* epochs that are done */
-    int64_t step;    /* updates that are done, skipped ones too */
-    int64_t skipped; /* updates whose loss or gradient was not finite */
+    int epoch;            /* epochs that are done */
+    int64_t step;         /* updates that are done, skipped ones too */
+    int64_t skipped;      /* updates whose loss or gradient was not finite */
+    cmus_metrics metrics; /* sums over the updates of the epoch that is begun */
+    double seconds;       /* of the epoch that is begun */
 } cmus_position;
 
 /* Replaces FOLD/last. On failure (IO, such as no space left) what was there stays and last.new is removed. */

@@ -24,7 +24,7 @@ void cmus_set_fatal_exit(void (*end)(int code));
  * whatever thread failed, so it may call only what a signal handler may. */
 void cmus_set_fatal_cleanup(void (*clean)(void));
 
-/* The one fatal path: prints rank, host, file and line with the message and ends ALL ranks with exit code 1. Any thread
+/* The one fatal path: prints rank, host, file and line with the message and ends ALL ranks with exit code 3. Any thread
  * may call it; if several do, each prints and the first ends the job. Whatever happens on the way, this process is gone
  * after CMUS_FATAL_SECONDS: killed, if it could not end by itself. */
 enum { CMUS_FATAL_SECONDS = 5 };

@@ -1,8 +1,16 @@
-/* What all programs share: their name in messages, --version, exit codes 0 (done), 1 (failed), 2 (usage). */
+/* What all programs share: their name in messages, --version, exit codes. */
 #ifndef CMUS_PROGRAM_H
 #define CMUS_PROGRAM_H
 
 #include "cmus/status.h"
+
+/* 0 is: done. A job script may start again after FATAL and STOPPED; after the others the same would come again. */
+typedef enum cmus_exit {
+    CMUS_EXIT_FAILED = 1,  /* data, a disk or a configuration: the message says what */
+    CMUS_EXIT_USAGE = 2,   /* the command line */
+    CMUS_EXIT_FATAL = 3,   /* a rank or a host that was lost, a stall, a defect (cmus_fatal() in log.h) */
+    CMUS_EXIT_STOPPED = 75 /* by a signal; what was done is kept (stop.h). EX_TEMPFAIL of sysexits.h */
+} cmus_exit;
 
 /* "0.1.0" and the git revision of the build ("unknown" outside a checkout). */
 const char *cmus_version(void);

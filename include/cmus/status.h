@@ -17,7 +17,8 @@ typedef enum cmus_status {
     CMUS_ERROR_DATA = 6,      /* readable data that can't be used: a missing modality, an unknown class */
     CMUS_ERROR_MISMATCH = 7,  /* two things that belong together differ: checkpoint and configuration, classes */
     CMUS_ERROR_NOT_FOUND = 8, /* a file or folder is not there */
-    CMUS_ERROR_LIMIT = 9      /* a size in a file is beyond what this program accepts */
+    CMUS_ERROR_LIMIT = 9,     /* a size in a file is beyond what this program accepts */
+    CMUS_STOPPED = 10         /* no failure: a signal asked to stop, and what was done is kept (stop.h) */
 } cmus_status;
 
 /* The name of a status for messages and tests, such as "CHECKSUM". Never NULL. */

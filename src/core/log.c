@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cmus/program.h"
+
 static struct {
     char program[64];
     int rank, ranks;
@@ -104,15 +106,15 @@ void cmus_fatal_at(const char *file, int line, const char *format, ...) {
     fprintf(stderr, "%s: fatal on rank %d of %d (%s, %s:%d): %s\n", state.program, state.rank, state.ranks, host, file,
             line, message);
     if (again) /* the end itself failed */
-        _exit(1);
+        _exit(CMUS_EXIT_FATAL);
     while (!first) /* another thread ends the job */
         pause();
     fflush(NULL);
     if (state.clean)
         state.clean();
     if (state.end)
-        state.end(1);
-    exit(1);
+        state.end(CMUS_EXIT_FATAL);
+    exit(CMUS_EXIT_FATAL);
 }
 
 static void describe_time(double seconds, char *text, size_t size) {

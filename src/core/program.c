@@ -23,12 +23,21 @@ const char *cmus_git_revision(void) {
 void cmus_program_begin(const char *name) {
     snprintf(version_line, sizeof version_line, "%s %s (%s)", name, cmus_version(), cmus_git_revision());
     argp_program_version = version_line;
-    argp_err_exit_status = 2;
+    argp_err_exit_status = CMUS_EXIT_USAGE;
     cmus_log_begin(name, 0, 1);
 }
 
 int cmus_program_end(cmus_status status) {
     if (status != CMUS_OK)
         cmus_error("%s", cmus_last_error());
-    return status == CMUS_OK ? 0 : status == CMUS_ERROR_ARGUMENT ? 2 : 1;
+    switch (status) {
+    case CMUS_OK:
+        return 0;
+    case CMUS_ERROR_ARGUMENT:
+        return CMUS_EXIT_USAGE;
+    case CMUS_STOPPED:
+        return CMUS_EXIT_STOPPED;
+    default:
+        return CMUS_EXIT_FAILED;
+    }
 }

@@ -9,8 +9,8 @@ enum { MESSAGE_SIZE = 4096 };
 static _Thread_local char last_message[MESSAGE_SIZE];
 
 const char *cmus_status_name(cmus_status status) {
-    static const char *const names[] = {"OK",     "ARGUMENT", "IO",       "FORMAT",    "CHECKSUM",
-                                        "CONFIG", "DATA",     "MISMATCH", "NOT_FOUND", "LIMIT"};
+    static const char *const names[] = {"OK",   "ARGUMENT", "IO",        "FORMAT", "CHECKSUM", "CONFIG",
+                                        "DATA", "MISMATCH", "NOT_FOUND", "LIMIT",  "STOPPED"};
     unsigned index = (unsigned)status;
     return index < sizeof names / sizeof names[0] ? names[index] : "UNKNOWN";
 }

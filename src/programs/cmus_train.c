@@ -11,9 +11,19 @@
 #include "cmus/log.h"
 #include "cmus/memory.h"
 #include "cmus/program.h"
+#include "cmus/stop.h"
 #include "cmus/trainer.h"
 
-enum { OPTION_DATA = 256, OPTION_FOLD, OPTION_OUT, OPTION_REPEAT, OPTION_RESUME, OPTION_INIT, OPTION_HELP_CONFIG };
+enum {
+    OPTION_DATA = 256,
+    OPTION_FOLD,
+    OPTION_OUT,
+    OPTION_REPEAT,
+    OPTION_RESUME,
+    OPTION_INIT,
+    OPTION_CHECK,
+    OPTION_HELP_CONFIG
+};
 
 typedef struct arguments {
     cmus_train_options train;
@@ -25,10 +35,15 @@ typedef struct arguments {
 static const struct argp_option options[] = {
     {"data", OPTION_DATA, "DIR", 0, "Data set made by cmus-pack, with splits.csv by cmus-split", 0},
     {"fold", OPTION_FOLD, "K", 0, "Fold that is held out, from 0", 0},
-    {"out", OPTION_OUT, "RUN", 0, "Folder of the run; the fold goes into RUN/fold-K", 0},
+    {"out", OPTION_OUT, "RUN", 0,
+     "Folder of the run; the fold goes into RUN/fold-K (with repeats: RUN/fold-N, N = R x folds + K)", 0},
     {"repeat", OPTION_REPEAT, "R", 0, "Repeat of the splits, from 0 (default 0)", 0},
     {"resume", OPTION_RESUME, NULL, 0, "Continue RUN/fold-K from its last checkpoint, if there is one", 0},
     {"init", OPTION_INIT, "FILE", 0, "Weights to start from: a .safetensors file that cmus-train wrote", 0},
+    {"check", OPTION_CHECK, "RANKS", OPTION_ARG_OPTIONAL,
+     "Only check configuration, data set, splits and what is in the fold's folder, for RANKS ranks (default 1); print "
+     "sizes as KEY: VALUE",
+     0},
     {"quiet", 'q', NULL, 0, "Only warnings and errors", 0},
     {"help-config", OPTION_HELP_CONFIG, NULL, 0, "List the configuration's keys and exit", 0},
     {0}};
@@ -63,6 +78,11 @@ static error_t parse(int key, char *value, struct argp_state *state) {
     case OPTION_INIT:
         given->train.init = value;
         return 0;
+    case OPTION_CHECK:
+        given->train.check_ranks = value ? parse_count(value, "--check", state) : 1;
+        if (given->train.check_ranks == 0)
+            argp_error(state, "--check 0: at least one rank is needed");
+        return 0;
     case 'q':
         given->quiet = true;
         return 0;
@@ -94,7 +114,10 @@ static const struct argp parser = {
     .doc = "Trains CMUS-Net on one fold of a data set; start it by `mpirun -np N cmus-train ...'.\v"
            "CONFIG is a YAML file; KEY=VALUE overrides one of its keys (--help-config lists them). RUN/fold-K gets the "
            "resolved configuration, train.csv, steps.csv, predictions.csv of the held-out fold, the last checkpoint, "
-           "the final weights and run.json. Exit code: 0 done, 1 failed, 2 wrong usage."};
+           "the final weights and run.json. SIGUSR1 or SIGTERM: the update is finished, a checkpoint written, and "
+           "--resume "
+           "goes on from there. Exit code: 0 done, 1 failed, 2 wrong usage, 3 a rank or host was lost or a defect, 75 "
+           "stopped by a signal."};
 
 /* Help and usage errors are printed once, not once a rank: the others parse with both streams on /dev/null. */
 static void parse_arguments(int rank, int argc, char **argv, arguments *given) {
@@ -128,6 +151,7 @@ static cmus_status train(const cmus_communicator *communicator, const arguments 
 }
 
 int main(int argc, char **argv) {
+    cmus_stop_listen();
     cmus_program_begin("cmus-train");
     cmus_communicator communicator = cmus_communicator_begin(&argc, &argv, "cmus-train");
     arguments given = {.train = {.fold = -1}};

@@ -46,8 +46,12 @@ static bool place_exists(const char *fold_folder, const char *place) {
 }
 
 static cmus_status write_state(const char *path, const cmus_run_identity *identity, cmus_position position) {
-    json_t *state = json_pack("{s:i, s:I, s:I}", "epoch", position.epoch, "step", (json_int_t)position.step, "skipped",
-                              (json_int_t)position.skipped);
+    json_t *metrics = json_array();
+    for (size_t i = 0; i < CMUS_METRICS_FIELDS; i++)
+        json_array_append_new(metrics, json_real(((const double *)&position.metrics)[i]));
+    json_t *state =
+        json_pack("{s:i, s:I, s:I, s:o, s:f}", "epoch", position.epoch, "step", (json_int_t)position.step, "skipped",
+                  (json_int_t)position.skipped, "epoch_metrics", metrics, "epoch_seconds", position.seconds);
     cmus_run_identity_write(identity, state);
     cmus_status status = cmus_json_write(path, state);
     json_decref(state);
@@ -101,21 +105,42 @@ bool cmus_checkpoint_exists(const char *fold_folder) {
     return complete;
 }
 
+/* Whether it is a whole number from 0 to `most`. */
+static bool take_count(const json_t *value, json_int_t most, int64_t *count) {
+    *count = json_integer_value(value);
+    return json_is_integer(value) && *count >= 0 && *count <= most;
+}
+
+/* What the epoch that is begun has come to. */
+static bool take_epoch(const json_t *state, cmus_position *position) {
+    const json_t *metrics = json_object_get(state, "epoch_metrics"), *seconds = json_object_get(state, "epoch_seconds");
+    bool right = json_array_size(metrics) == CMUS_METRICS_FIELDS && json_is_real(seconds);
+    for (size_t i = 0; right && i < CMUS_METRICS_FIELDS; i++) {
+        const json_t *value = json_array_get(metrics, i);
+        right = json_is_real(value);
+        ((double *)&position->metrics)[i] = json_real_value(value);
+    }
+    position->seconds = json_real_value(seconds);
+    return right;
+}
+
 /* The state's numbers, without looking at the large files. */
 static cmus_status read_position(const char *folder, cmus_position *position) {
     char *path = cmus_path_join(folder, "state.json");
     json_t *state = NULL;
     cmus_status status = cmus_json_read(path, &state);
     if (status == CMUS_OK) {
-        const json_t *epoch = json_object_get(state, "epoch"), *step = json_object_get(state, "step");
-        const json_t *skipped = json_object_get(state, "skipped");
-        json_int_t epochs = json_integer_value(epoch);
-        if (!json_is_integer(epoch) || !json_is_integer(step) || epochs < 0 || epochs > INT32_MAX ||
-            json_integer_value(step) < 0 || !json_is_integer(skipped) || json_integer_value(skipped) < 0 ||
-            json_integer_value(skipped) > json_integer_value(step))
-            status = cmus_fail(CMUS_ERROR_FORMAT, "%s: epoch, step or skipped is missing or impossible", path);
-        else
-            *position = (cmus_position){(int)epochs, json_integer_value(step), json_integer_value(skipped)};
+        int64_t epoch;
+        bool right = take_count(json_object_get(state, "epoch"), INT32_MAX, &epoch) &&
+                     take_count(json_object_get(state, "step"), INT64_MAX, &position->step) &&
+                     take_count(json_object_get(state, "skipped"), position->step, &position->skipped) &&
+                     take_epoch(state, position);
+        position->epoch = (int)epoch;
+        if (!right)
+            status = cmus_fail(CMUS_ERROR_FORMAT,
+                               "%s: epoch, step, skipped, epoch_metrics or epoch_seconds is missing "
+                               "or impossible",
+                               path);
     }
     json_decref(state);
     cmus_free(path);

@@ -4,6 +4,7 @@
 
 #include "cmus/log.h"
 #include "cmus/memory.h"
+#include "cmus/stop.h"
 #include "cmus/wave_run.h"
 
 /* What a rank has to send: one prediction after another, each with its TEM arrays. */
@@ -48,6 +49,8 @@ static cmus_status run_waves(const cmus_evaluator *e, cmus_metrics *metrics, pac
     cmus_portion portion;
     do {
         cmus_status status = cmus_prefetch_next(e->prefetch, &portion);
+        if (status == CMUS_OK)
+            status = cmus_stop_check();
         CMUS_TRY(cmus_agree(e->communicator, status));
         cmus_wave_pass pass = {.passage = e->passage};
         cmus_wave_run(e->communicator, e->net, &portion, &pass);

@@ -62,6 +62,8 @@ cmus_status cmus_fold_folder_look(cmus_trainer *trainer, cmus_fold_state *state)
     if (!checkpoint)
         return CMUS_OK;
     *state = CMUS_FOLD_RESUMED;
+    if (trainer->options->check_ranks)
+        return CMUS_OK;
     return cmus_checkpoint_settle(trainer->fold_folder, &trainer->identity, &trainer->position);
 }
 

@@ -24,7 +24,7 @@ cmus_evaluator cmus_trainer_evaluator(const cmus_trainer *trainer) {
                             .passage = cmus_optimizer_passage(trainer->optimizer)};
 }
 
-enum { TRACE_SPANS = 80000000 }; /* of all ranks */
+enum { TRACE_SPANS = 80000000 /* of all ranks */, TABLES_BYTES = 64 << 20 /* of a fold's tables, more than enough */ };
 
 static void gather_hosts(cmus_trainer *trainer) {
     const char *host = cmus_host_name();
@@ -89,7 +89,7 @@ static cmus_status look(cmus_trainer *trainer, cmus_fold_state *state) {
     return CMUS_OK;
 }
 
-/* By rank 0, at the end of an epoch: the rows reach the disk before the checkpoint that counts on them. */
+/* By rank 0: the rows reach the disk before the checkpoint that counts on them. */
 static cmus_status save(const cmus_moments *moments, void *data) {
     cmus_trainer *trainer = data;
     CMUS_TRY(cmus_row_log_sync(trainer->train_rows));
@@ -98,9 +98,28 @@ static cmus_status save(const cmus_moments *moments, void *data) {
                                  cmus_net_parameters(trainer->net), cmus_net_weights(trainer->net), moments);
 }
 
+/* Collective. Behind an epoch, and where a signal has stopped training. */
+static cmus_status write_checkpoint(cmus_trainer *trainer) {
+    cmus_trainer_at(trainer, "writing the checkpoint");
+    cmus_optimizer_settle(trainer->optimizer);
+    return cmus_agree(trainer->communicator, cmus_optimizer_moments(trainer->optimizer, save, trainer));
+}
+
+/* Collective. After a signal that came before the update or evaluation that was going on has ended. */
+static cmus_status stop_here(cmus_trainer *trainer) {
+    char *signal = cmus_copy_string(cmus_last_error());
+    cmus_status status = write_checkpoint(trainer);
+    if (status == CMUS_OK)
+        status = cmus_fail(CMUS_STOPPED, "%s after update %lld: %s/last holds all of it, --resume goes on", signal,
+                           (long long)trainer->position.step, trainer->fold_folder);
+    cmus_free(signal);
+    return status;
+}
+
 static cmus_status train(cmus_trainer *trainer) {
     const cmus_config *config = trainer->config;
-    int64_t cases = (int64_t)(config->epochs - trainer->position.epoch) * trainer->training_count;
+    int64_t cases = (int64_t)(config->epochs - trainer->position.epoch) * trainer->training_count -
+                    cmus_trainer_cases_done(trainer, trainer->position);
     int64_t allowed = (config->max_updates - trainer->position.step) * config->batch;
     if (config->max_updates && allowed < cases)
         cases = allowed;
@@ -109,12 +128,11 @@ static cmus_status train(cmus_trainer *trainer) {
     cmus_trainer_plan(trainer);
     while (!cmus_trainer_ends(trainer, trainer->position)) {
         cmus_trainer_plan(trainer); /* what comes next is queued before this epoch is over */
-        CMUS_TRY(cmus_trainer_epoch(trainer, trainer->position.epoch));
-        trainer->position.epoch++;
-        cmus_trainer_at(trainer, "writing the checkpoint");
-        cmus_optimizer_settle(trainer->optimizer);
-        cmus_status status = cmus_optimizer_moments(trainer->optimizer, save, trainer);
-        CMUS_TRY(cmus_agree(trainer->communicator, status));
+        cmus_status status = cmus_trainer_epoch(trainer);
+        if (status == CMUS_STOPPED)
+            return stop_here(trainer);
+        CMUS_TRY(status);
+        CMUS_TRY(write_checkpoint(trainer));
     }
     cmus_progress_end(&trainer->progress, trainer->progress_done);
     return CMUS_OK;
@@ -182,14 +200,28 @@ static void limit_trace(const cmus_trainer *trainer) {
     cmus_trace_limit(each < CMUS_TRACE_SPANS ? each : CMUS_TRACE_SPANS);
 }
 
+/* For scripts: a line "key: value" each, on standard output. */
+static cmus_status print_check(const cmus_trainer *trainer) {
+    const cmus_config *config = trainer->config;
+    double parameters = (double)cmus_net_parameters(trainer->net)->size, floats = 2 * 3; /* two checkpoints at once */
+    printf("folds: %d\nrepeats: %d\nepochs: %d\nupdates_per_epoch: %d\n", trainer->folds, trainer->repeats,
+           config->epochs, cmus_trainer_updates_per_epoch(trainer));
+    printf("disk_bytes: %.0f\nmemory_bytes: %.0f\n", floats * parameters * sizeof(float) + TABLES_BYTES,
+           config->memory_gib * 0x1p30);
+    return fflush(stdout) == 0 ? CMUS_OK : cmus_fail(CMUS_ERROR_IO, "can't write to standard output");
+}
+
 static cmus_status run(cmus_trainer *trainer) {
     const cmus_config *config = trainer->config;
-    CMUS_TRY(cmus_agree(trainer->communicator, check_machine(trainer)));
+    if (trainer->options->check_ranks == 0) /* looked at on a machine where nothing is trained */
+        CMUS_TRY(cmus_agree(trainer->communicator, check_machine(trainer)));
     CMUS_TRY(cmus_agree(trainer->communicator, check_trace_folder(trainer)));
     CMUS_TRY(cmus_agree(trainer->communicator, cmus_trainer_open(trainer)));
     CMUS_TRY(check_same(trainer));
     cmus_fold_state state = CMUS_FOLD_NEW;
     CMUS_TRY(look(trainer, &state));
+    if (trainer->options->check_ranks)
+        return trainer->communicator->rank == 0 ? print_check(trainer) : CMUS_OK;
     if (state == CMUS_FOLD_FINISHED) {
         cmus_info("%s is finished already; nothing to do", trainer->fold_folder);
         return CMUS_OK;
@@ -204,14 +236,16 @@ static cmus_status run(cmus_trainer *trainer) {
     cmus_status status = trainer->communicator->rank == 0 ? cmus_fold_folder_begin(trainer) : CMUS_OK;
     CMUS_TRY(cmus_agree(trainer->communicator, status));
     CMUS_TRY(train(trainer));
-    CMUS_TRY(cmus_fold_folder_finish(trainer));
+    cmus_status finished = cmus_fold_folder_finish(trainer);
+    if (finished == CMUS_STOPPED)
+        return cmus_fail_in(finished, "%s/last holds all updates, --resume predicts and ends", trainer->fold_folder);
+    CMUS_TRY(finished);
     return write_trace(trainer);
 }
 
 cmus_status cmus_train_fold(const cmus_communicator *communicator, cmus_config *config,
                             const cmus_train_options *options) {
     cmus_trainer trainer = {.communicator = communicator, .config = config, .options = options};
-    trainer.fold_folder = cmus_format_string("%s/fold-%d", options->out, options->fold);
     cmus_status status = run(&trainer);
     cmus_trainer_close(&trainer);
     return status;

@@ -54,16 +54,20 @@ static cmus_status write_epoch(cmus_trainer *trainer, int epoch, const cmus_metr
     return status;
 }
 
-/* The updates of an epoch over the shuffled cases, as far as max_updates allows. */
-static cmus_status train_cases(cmus_trainer *trainer, const int *order, int epoch, cmus_metrics *trained) {
+/* The updates of an epoch over the shuffled cases that are not done yet, as far as max_updates allows. */
+static cmus_status train_cases(cmus_trainer *trainer, const int *order) {
     const cmus_config *config = trainer->config;
-    for (int begin = 0; begin < trainer->training_count; begin += config->batch) {
+    for (int begin = cmus_trainer_cases_done(trainer, trainer->position); begin < trainer->training_count;
+         begin += config->batch) {
         if (config->max_updates && trainer->position.step >= config->max_updates)
             break;
         int left = trainer->training_count - begin, count = left < config->batch ? left : config->batch;
-        CMUS_TRY(cmus_trainer_update(trainer, order + begin, count, epoch, trained));
+        cmus_status status = cmus_trainer_update(trainer, order + begin, count);
+        if (status != CMUS_OK && status != CMUS_STOPPED)
+            return status;
         trainer->progress_done += count;
         cmus_progress_update(&trainer->progress, trainer->progress_done);
+        CMUS_TRY(status);
     }
     return CMUS_OK;
 }
@@ -91,25 +95,36 @@ static void say_times(const cmus_trainer *trainer, const cmus_epoch_times *befor
     cmus_free(text);
 }
 
-cmus_status cmus_trainer_epoch(cmus_trainer *trainer, int epoch) {
-    double began = cmus_seconds();
+/* The rest of the epoch: what is left of its updates, the held-out fold. */
+static cmus_status train_and_evaluate(cmus_trainer *trainer, cmus_metrics *held_out) {
+    int epoch = trainer->position.epoch;
+    int *order = cmus_trainer_order(trainer, epoch);
+    cmus_status status = train_cases(trainer, order);
+    cmus_free(order);
+    trainer->progress.what = "trained";
+    CMUS_TRY(status);
+    if (!cmus_trainer_evaluates(trainer, epoch, trainer->position.step))
+        return CMUS_OK;
+    cmus_trainer_at(trainer, "evaluating");
+    cmus_evaluator evaluator = cmus_trainer_evaluator(trainer);
+    return cmus_evaluate(&evaluator, trainer->held_out, trainer->held_out_count, held_out, NULL);
+}
+
+cmus_status cmus_trainer_epoch(cmus_trainer *trainer) {
+    int epoch = trainer->position.epoch;
+    double began = cmus_seconds() - trainer->position.seconds;
     cmus_epoch_times before = times_so_far(trainer);
     char what[64];
     snprintf(what, sizeof what, "epoch %d of %d:", epoch + 1, trainer->config->epochs);
     trainer->progress.what = what;
-    int *order = cmus_trainer_order(trainer, epoch);
-    cmus_metrics trained = {0}, held_out = {0};
-    cmus_status status = train_cases(trainer, order, epoch, &trained);
-    cmus_free(order);
-    trainer->progress.what = "trained";
+    cmus_metrics held_out = {0};
+    cmus_status status = train_and_evaluate(trainer, &held_out);
+    cmus_position *position = &trainer->position;
+    position->seconds = cmus_seconds() - began;
     CMUS_TRY(status);
-    if (cmus_trainer_evaluates(trainer, epoch, trainer->position.step)) {
-        cmus_trainer_at(trainer, "evaluating");
-        cmus_evaluator evaluator = cmus_trainer_evaluator(trainer);
-        CMUS_TRY(cmus_evaluate(&evaluator, trainer->held_out, trainer->held_out_count, &held_out, NULL));
-    }
-    CMUS_TRY(
-        cmus_agree(trainer->communicator, write_epoch(trainer, epoch, &trained, &held_out, cmus_seconds() - began)));
+    status = write_epoch(trainer, epoch, &position->metrics, &held_out, position->seconds);
+    CMUS_TRY(cmus_agree(trainer->communicator, status));
     say_times(trainer, &before);
+    *position = (cmus_position){.epoch = epoch + 1, .step = position->step, .skipped = position->skipped};
     return CMUS_OK;
 }

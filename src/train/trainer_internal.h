@@ -23,8 +23,8 @@ typedef struct cmus_trainer {
     cmus_dataset *dataset;
     cmus_stage *stage;           /* NULL: the shards are read where they are */
     cmus_shared_memory *preload; /* NULL: images are read from the shards */
-    int folds;
-    int *training, *held_out; /* cases, in the order of the data set */
+    int folds, repeats;          /* of the splits */
+    int *training, *held_out;    /* cases, in the order of the data set */
     int training_count, held_out_count;
     cmus_run_identity identity;
 
@@ -59,13 +59,18 @@ int *cmus_trainer_order(const cmus_trainer *trainer, int epoch);
 /* Queues for the prefetch what comes after trainer->planned: one more epoch, or the final evaluation. */
 void cmus_trainer_plan(cmus_trainer *trainer);
 
-/* Collective. Trains one epoch, which must be planned, and writes its rows; position.step moves on. */
-cmus_status cmus_trainer_epoch(cmus_trainer *trainer, int epoch);
+/* Updates of a whole epoch. Cases of the epoch that is begun which are done at this position. */
+int cmus_trainer_updates_per_epoch(const cmus_trainer *trainer);
+int cmus_trainer_cases_done(const cmus_trainer *trainer, cmus_position position);
 
-/* Collective. One update by a batch of `count` cases; position.step moves on, and position.skipped if loss or gradient
- * was not finite. DATA if that was so more than max_bad_steps times; FORMAT, CHECKSUM, IO; MISMATCH if the ranks'
- * weights differ. */
-cmus_status cmus_trainer_update(cmus_trainer *trainer, const int *cases, int count, int epoch, cmus_metrics *sums);
+/* Collective. Trains the rest of the epoch at the position, which must be planned, writes its rows and moves on to the
+ * next. STOPPED: the position is behind the last update that was done. */
+cmus_status cmus_trainer_epoch(cmus_trainer *trainer);
+
+/* Collective. One update by a batch of `count` cases; the position moves on. DATA if loss or gradient was not finite
+ * more than max_bad_steps times; FORMAT, CHECKSUM, IO; MISMATCH if the ranks' weights differ; STOPPED after the update.
+ */
+cmus_status cmus_trainer_update(cmus_trainer *trainer, const int *cases, int count);
 
 /* Collective. MISMATCH if the ranks' weights are not the same; `what` names them. */
 cmus_status cmus_trainer_compare_weights(cmus_trainer *trainer, const char *what);
@@ -78,7 +83,8 @@ cmus_evaluator cmus_trainer_evaluator(const cmus_trainer *trainer);
 typedef enum cmus_fold_state { CMUS_FOLD_NEW, CMUS_FOLD_BEGUN, CMUS_FOLD_RESUMED, CMUS_FOLD_FINISHED } cmus_fold_state;
 
 /* By rank 0. Looks at RUN/fold-K: ARGUMENT if it is begun and --resume was not given; MISMATCH if it is of another run.
- * With RESUMED, position is that of the checkpoint in last/. Nothing is written but the checkpoint's place. */
+ * With RESUMED, position is that of the checkpoint in last/; with options->check_ranks it is not looked for. Nothing is
+ * written but the checkpoint's place. */
 cmus_status cmus_fold_folder_look(cmus_trainer *trainer, cmus_fold_state *state);
 /* By rank 0. Makes the folder with config.yaml and run.json, and opens the row logs at the position. */
 cmus_status cmus_fold_folder_begin(cmus_trainer *trainer);

@@ -16,6 +16,16 @@ bool cmus_trainer_evaluates(const cmus_trainer *trainer, int epoch, int64_t step
     return config->eval_every > 0 && ((epoch + 1) % config->eval_every == 0 || last);
 }
 
+int cmus_trainer_updates_per_epoch(const cmus_trainer *trainer) {
+    return (trainer->training_count + trainer->config->batch - 1) / trainer->config->batch;
+}
+
+int cmus_trainer_cases_done(const cmus_trainer *trainer, cmus_position position) {
+    int64_t updates = position.step - (int64_t)position.epoch * cmus_trainer_updates_per_epoch(trainer);
+    int64_t cases = updates * trainer->config->batch;
+    return cases < trainer->training_count ? (int)cases : trainer->training_count; /* the last batch may be smaller */
+}
+
 int *cmus_trainer_order(const cmus_trainer *trainer, int epoch) {
     size_t count = (size_t)trainer->training_count;
     int *order = cmus_allocate(count, sizeof(int));
@@ -30,7 +40,8 @@ void cmus_trainer_plan(cmus_trainer *trainer) {
     bool evaluate = true;
     if (!cmus_trainer_ends(trainer, *planned)) {
         int *order = cmus_trainer_order(trainer, planned->epoch);
-        for (int begin = 0; begin < trainer->training_count; begin += config->batch) {
+        int done = cmus_trainer_cases_done(trainer, *planned);
+        for (int begin = done; begin < trainer->training_count; begin += config->batch) {
             if (config->max_updates && planned->step >= config->max_updates)
                 break;
             int left = trainer->training_count - begin, count = left < config->batch ? left : config->batch;

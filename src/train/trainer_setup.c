@@ -48,6 +48,8 @@ static cmus_status pick_cases(cmus_trainer *trainer, const cmus_splits *splits, 
         return cmus_fail(CMUS_ERROR_ARGUMENT, "--repeat %d: %s has the repeats 0 to %d", repeat, path,
                          splits->repeats - 1);
     trainer->folds = splits->folds;
+    trainer->repeats = splits->repeats;
+    trainer->fold_folder = cmus_format_string("%s/fold-%d", trainer->options->out, repeat * splits->folds + fold);
     trainer->training = cmus_allocate((size_t)splits->cases, sizeof(int));
     trainer->held_out = cmus_allocate((size_t)splits->cases, sizeof(int));
     for (int i = 0; i < splits->cases; i++) {
@@ -94,7 +96,8 @@ cmus_status cmus_trainer_open(cmus_trainer *trainer) {
     cmus_config_hash(config, identity->config_hash);
     snprintf(identity->dataset_hash, sizeof identity->dataset_hash, "%s", cmus_dataset_hash(trainer->dataset));
     config->net.exact_sums = config->allreduce_order == CMUS_ORDER_FIXED;
-    config->net.optimizer_shares = config->shard_optimizer ? trainer->communicator->ranks : 1;
+    int ranks = options->check_ranks ? options->check_ranks : trainer->communicator->ranks;
+    config->net.optimizer_shares = config->shard_optimizer ? ranks : 1;
     CMUS_TRY(cmus_net_create(&config->net, true, &trainer->net));
     if (options->init) /* checked here, read by rank 0 later */
         CMUS_TRY(cmus_weights_initialize(options->init, cmus_net_parameters(trainer->net), NULL, &(size_t){0}));

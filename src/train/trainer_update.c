@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cmus/memory.h"
+#include "cmus/stop.h"
 #include "cmus/trace.h"
 #include "cmus/wave_run.h"
 #include "trainer_internal.h"
@@ -10,7 +11,7 @@
 /* The batch of an update. */
 typedef struct update {
     const int *cases; /* [count], of the data set */
-    int count, epoch;
+    int count;
     double *bad; /* [count]: ranks on which the case's loss is not finite, 0 or 1 in all */
     cmus_metrics metrics;
 } update;
@@ -71,7 +72,8 @@ static cmus_status skip(cmus_trainer *trainer, const update *u) {
     cmus_sum_doubles(trainer->communicator, u->bad, (size_t)u->count);
     bool losses;
     char *names = bad_names(trainer, u, &losses);
-    char *what = cmus_format_string("epoch %d, update %lld: %s%s", u->epoch + 1, (long long)trainer->position.step,
+    char *what = cmus_format_string("epoch %d, update %lld: %s%s", trainer->position.epoch + 1,
+                                    (long long)trainer->position.step,
                                     losses ? "the loss is not finite for the cases"
                                            : "the gradient is not finite, or too large, for the batch of the cases",
                                     names);
@@ -88,12 +90,12 @@ static cmus_status skip(cmus_trainer *trainer, const update *u) {
     return status;
 }
 
-static cmus_status write_step(cmus_trainer *trainer, int epoch, double loss, double norm, double seconds,
-                              double data_seconds, bool skipped) {
+static cmus_status write_step(cmus_trainer *trainer, double loss, double norm, double seconds, double data_seconds,
+                              bool skipped) {
     if (trainer->communicator->rank != 0)
         return CMUS_OK;
-    char *row = cmus_format_string("%lld,%d,%.9g,%.9g,%.4f,%.6f,%d", (long long)trainer->position.step, epoch + 1, loss,
-                                   norm, seconds, data_seconds, skipped);
+    char *row = cmus_format_string("%lld,%d,%.9g,%.9g,%.4f,%.6f,%d", (long long)trainer->position.step,
+                                   trainer->position.epoch + 1, loss, norm, seconds, data_seconds, skipped);
     cmus_status status = cmus_row_log_add(trainer->step_rows, row);
     cmus_free(row);
     return status;
@@ -127,16 +129,16 @@ static cmus_status apply(cmus_trainer *trainer, const update *u, double norm, bo
     if (*skipped)
         return skip(trainer, u);
     cmus_trainer_at(trainer, "updating weights");
-    cmus_optimizer_step(trainer->optimizer, cmus_config_learning_rate(trainer->config, u->epoch),
+    cmus_optimizer_step(trainer->optimizer, cmus_config_learning_rate(trainer->config, trainer->position.epoch),
                         trainer->position.step - trainer->position.skipped);
     cmus_optimizer_spread(trainer->optimizer);
     return CMUS_OK;
 }
 
-cmus_status cmus_trainer_update(cmus_trainer *trainer, const int *cases, int count, int epoch, cmus_metrics *sums) {
+cmus_status cmus_trainer_update(cmus_trainer *trainer, const int *cases, int count) {
     double began = cmus_seconds(), data_seconds = -cmus_prefetch_waited(trainer->prefetch), norm;
     double scale = trainer->config->loss_reduction == CMUS_REDUCTION_MEAN ? 1.0 / count : 1.0;
-    update u = {.cases = cases, .count = count, .epoch = epoch};
+    update u = {.cases = cases, .count = count};
     u.bad = cmus_allocate((size_t)count, sizeof *u.bad);
     cmus_status status = run_waves(trainer, &u, scale, &norm);
     if (status == CMUS_OK) {
@@ -146,10 +148,14 @@ cmus_status cmus_trainer_update(cmus_trainer *trainer, const int *cases, int cou
         cmus_sum_doubles(trainer->communicator, (double *)&u.metrics, CMUS_METRICS_FIELDS);
         status = apply(trainer, &u, norm, &skipped);
         if (status == CMUS_OK && !skipped)
-            cmus_metrics_merge(sums, &u.metrics);
-        cmus_status written = write_step(trainer, epoch, u.metrics.total_loss * scale, norm, cmus_seconds() - began,
-                                         data_seconds, skipped);
-        status = cmus_agree(trainer->communicator, status == CMUS_OK ? written : status);
+            cmus_metrics_merge(&trainer->position.metrics, &u.metrics);
+        cmus_status written =
+            write_step(trainer, u.metrics.total_loss * scale, norm, cmus_seconds() - began, data_seconds, skipped);
+        if (status == CMUS_OK)
+            status = written;
+        if (status == CMUS_OK)
+            status = cmus_stop_check(); /* a signal that reached any rank stops all of them here */
+        status = cmus_agree(trainer->communicator, status);
     }
     cmus_free(u.bad);
     return status == CMUS_OK ? watch_weights(trainer) : status;

@@ -50,10 +50,17 @@ static void fill(float value) {
     }
 }
 
+/* Sums of doubles need all their digits. */
+static double metric_of(int epoch, size_t field) {
+    return 1.0 / (3 + epoch + (double)field) + (double)field * 1e5;
+}
+
 /* Writes the checkpoint of an epoch, whose number is its content. */
 static void write_epoch(int epoch) {
     fill((float)epoch * 1000);
-    cmus_position position = {.epoch = epoch, .step = 10 * epoch, .skipped = epoch + 3};
+    cmus_position position = {.epoch = epoch, .step = 10 * epoch, .skipped = epoch + 3, .seconds = epoch + 0.1};
+    for (size_t i = 0; i < CMUS_METRICS_FIELDS; i++)
+        ((double *)&position.metrics)[i] = metric_of(epoch, i);
     CU_ASSERT_EQUAL_FATAL(cmus_checkpoint_write(FOLD, &identity, position, &parameters, weights, &moments), CMUS_OK);
 }
 
@@ -64,6 +71,9 @@ static void expect_epoch(int epoch) {
     CU_ASSERT_EQUAL(position.epoch, epoch);
     CU_ASSERT_EQUAL(position.step, 10 * epoch);
     CU_ASSERT_EQUAL(position.skipped, epoch + 3);
+    CU_ASSERT_EQUAL(position.seconds, epoch + 0.1);
+    for (size_t i = 0; i < CMUS_METRICS_FIELDS; i++)
+        CU_ASSERT_EQUAL(((double *)&position.metrics)[i], metric_of(epoch, i));
     fill(-1);
     CU_ASSERT_EQUAL_FATAL(cmus_checkpoint_read(FOLD, &parameters, weights, &moments), CMUS_OK);
     int wrong = 0;
