@@ -65,16 +65,17 @@ mend_links() {
   done < <(find "$prefix/usr" "$prefix/etc" "$prefix/lib" -type l -print0 2>/dev/null)
 }
 
-# The names that Debian's alternatives give when a package is installed
-name_programs() {
+# The names that Debian's alternatives give when a package is installed, and what they stand for
+name_alternatives() {
   local name target
   while read -r name target; do
-    if [ -e "$prefix/usr/bin/$target" ]; then ln -sfn "$target" "$prefix/usr/bin/$name"; fi
-  done <<'END'
-mpirun mpirun.openmpi
-mpiexec mpiexec.openmpi
-mpicc mpicc.openmpi
-gnuplot gnuplot-nox
+    if [ -e "$prefix/usr/$target" ]; then ln -sfn "$prefix/usr/$target" "$prefix/usr/$name"; fi
+  done <<END
+bin/mpirun bin/mpirun.openmpi
+bin/mpiexec bin/mpiexec.openmpi
+bin/mpicc bin/mpicc.openmpi
+bin/gnuplot bin/gnuplot-nox
+lib/$triplet/libpsm_infinipath.so.1 lib/libpsm1/libpsm_infinipath.so.1.16
 END
 }
 
@@ -112,14 +113,15 @@ END
   if [ -d "$prefix/usr/lib/$triplet/openmpi/lib/openmpi3" ]; then
     echo "export OPAL_PREFIX=$prefix/usr" >>"$prefix/environment.sh"
   fi
-  if [ -d "$prefix/usr/lib/$triplet/pmix2" ]; then
-    echo "export PMIX_PREFIX=$prefix/usr/lib/$triplet/pmix2" >>"$prefix/environment.sh"
+  local pmix=$prefix/usr/lib/$triplet/pmix2
+  if [ -d "$pmix" ]; then
+    echo "export PMIX_PREFIX=$pmix PMIX_PKGLIBDIR=$pmix/lib/pmix PMIX_PKGDATADIR=$pmix/share/pmix" >>"$prefix/environment.sh"
   fi
 }
 
 download_and_unpack
 mend_links
-name_programs
+name_alternatives
 move_pkgconfig
 write_font_configuration
 write_environment
