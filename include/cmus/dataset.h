@@ -71,7 +71,8 @@ int cmus_dataset_shard_count(const cmus_dataset *dataset);
 int cmus_dataset_shard_of(const cmus_dataset *dataset, int index);
 const cmus_shard_entry *cmus_dataset_shard(const cmus_dataset *dataset, int shard);
 
-/* From now on the images of this shard are read from its copy in `folder`, which has its SHA-256. */
-void cmus_dataset_move_shard(cmus_dataset *dataset, int shard, const char *folder);
+/* From now on the images of this shard are read from its copy in `folder`, which has its SHA-256. It is opened there
+ * (but for the last of very many shards), so that the copy stays readable when its name is removed. FORMAT. */
+cmus_status cmus_dataset_move_shard(cmus_dataset *dataset, int shard, const char *folder);
 
 #endif

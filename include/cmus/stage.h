@@ -4,9 +4,9 @@
  * One rank a host copies, into a new folder DIRECTORY/cmus-stage-HOST-RANDOM of its own, and compares each shard with
  * its SHA-256 while it does so; the others wait. The folder is held by a locked file (flock) in it, so that two jobs on
  * a host, or several hosts whose DIRECTORY is one file system, do not meet. It is removed at the end, after a failure,
- * and by exit(), cmus_fatal() and the signals that ask for an end; what SIGKILL leaves, the next job of the same user
- * on that host removes. Only the shards are copied that have one of the cases, and only those: all else has been read
- * by then.
+ * and by exit(), cmus_fatal() and the signals that ask for an end (SIGTERM removes it at once; what is open stays
+ * readable for those who end in order); what SIGKILL leaves, the next job of the same user on that host removes. Only
+ * the shards are copied that have one of the cases, and only those: all else has been read by then.
  */
 #ifndef CMUS_STAGE_H
 #define CMUS_STAGE_H

@@ -317,6 +317,6 @@ int cmus_dataset_shard_of(const cmus_dataset *dataset, int index) {
     return dataset->places[index].shard;
 }
 
-void cmus_dataset_move_shard(cmus_dataset *dataset, int shard, const char *folder) {
-    cmus_shard_move(&dataset->shards[shard], cmus_path_join(folder, dataset->index.shards[shard].file));
+cmus_status cmus_dataset_move_shard(cmus_dataset *dataset, int shard, const char *folder) {
+    return cmus_shard_move(&dataset->shards[shard], cmus_path_join(folder, dataset->index.shards[shard].file));
 }

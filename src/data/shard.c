@@ -33,12 +33,6 @@ void cmus_shard_rest(cmus_shard *shard) {
         close_file(shard);
 }
 
-void cmus_shard_move(cmus_shard *shard, char *path) {
-    close_file(shard);
-    cmus_free(shard->path);
-    shard->path = path;
-}
-
 void cmus_shard_free(cmus_shard *shard) {
     close_file(shard);
     cmus_free(shard->path);
@@ -63,6 +57,13 @@ static cmus_status open_file(cmus_shard *shard) {
         status = cmus_hdf5_fail(CMUS_ERROR_FORMAT, shard->path, "not a usable shard");
     H5Pclose(access);
     return status;
+}
+
+cmus_status cmus_shard_move(cmus_shard *shard, char *path) {
+    close_file(shard);
+    cmus_free(shard->path);
+    shard->path = path;
+    return shard->keep_open ? open_file(shard) : CMUS_OK;
 }
 
 /* What a dataset of a shard must be like. */

@@ -27,8 +27,9 @@ cmus_status cmus_shard_load(const char *folder, const cmus_dataset_index *index,
                             bool keep_open, cmus_shard *shard);
 void cmus_shard_free(cmus_shard *shard);
 
-/* From now on the images are read from this path, which is taken over, to be freed with the shard. */
-void cmus_shard_move(cmus_shard *shard, char *path);
+/* From now on the images are read from this path, which is taken over, to be freed with the shard. A shard that is kept
+ * open is opened there. FORMAT. */
+cmus_status cmus_shard_move(cmus_shard *shard, char *path);
 
 const char *cmus_shard_case_id(const cmus_shard *shard, int index);
 const char *cmus_shard_patient_id(const cmus_shard *shard, int index);

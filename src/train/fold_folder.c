@@ -43,6 +43,21 @@ static cmus_status read_record(cmus_trainer *trainer, bool *complete) {
     return status;
 }
 
+cmus_status cmus_fold_folder_lock(cmus_trainer *trainer) {
+    trainer->made_out = !cmus_folder_exists(trainer->options->out);
+    CMUS_TRY(cmus_folder_make(trainer->options->out));
+    char *path = cmus_format_string("%s.lock", trainer->fold_folder);
+    cmus_status status = cmus_fold_lock_take(path, &trainer->lock);
+    cmus_free(path);
+    return status;
+}
+
+void cmus_fold_folder_unlock(cmus_trainer *trainer) {
+    cmus_fold_lock_release(trainer->lock);
+    if (trainer->made_out)
+        rmdir(trainer->options->out); /* stays if it holds anything */
+}
+
 cmus_status cmus_fold_folder_look(cmus_trainer *trainer, cmus_fold_state *state) {
     *state = CMUS_FOLD_NEW;
     bool record = has(trainer, "run.json"), checkpoint = cmus_checkpoint_exists(trainer->fold_folder);
@@ -120,6 +135,7 @@ static cmus_status write_final_weights(const cmus_trainer *trainer) {
 
 /* By rank 0; the manifest comes last and says that the rest is there. */
 static cmus_status write_results(cmus_trainer *trainer, const cmus_prediction *predictions, double peak_memory) {
+    CMUS_TRY(cmus_fold_lock_check(trainer->lock));
     CMUS_TRY(write_final_weights(trainer));
     char *path = in_fold(trainer, "predictions.csv");
     cmus_status status = cmus_predictions_write(path, trainer->dataset, predictions, trainer->held_out_count);

@@ -138,10 +138,11 @@ cmus_status cmus_stage_start(const cmus_communicator *communicator, cmus_dataset
         if (owner)
             snprintf(folder, sizeof folder, "%s", cmus_stage_folder_path());
         cmus_host_broadcast(communicator, folder, sizeof folder);
-        status = cmus_agree(communicator, say_where(look_from_here(folder)));
+        status = look_from_here(folder);
+        for (int i = 0; i < work.count && status == CMUS_OK; i++)
+            status = cmus_dataset_move_shard(dataset, work.shards[i], folder);
+        status = cmus_agree(communicator, say_where(status));
     }
-    for (int i = 0; i < work.count && status == CMUS_OK; i++)
-        cmus_dataset_move_shard(dataset, work.shards[i], folder);
     cmus_free(work.shards);
     if (status == CMUS_OK) {
         *result = cmus_allocate(1, sizeof **result);

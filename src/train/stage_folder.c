@@ -47,23 +47,31 @@ static void remove_own(void) {
     rmdir(own.path);
 }
 
-/* Ends as it would have without this module. */
+/* Goes on, or ends, as it would have without this module. */
 static void handle_signal(int number) {
     int error = errno;
     remove_own();
     for (int i = 0; i < SIGNALS; i++)
-        if (signals[i] == number)
+        if (signals[i] == number && before[i].sa_handler != SIG_DFL) {
+            before[i].sa_handler(number);
+        } else if (signals[i] == number) {
             sigaction(number, &before[i], NULL);
-    raise(number);
+            raise(number);
+        }
     errno = error;
 }
 
-/* Only signals that would end the process: what others handle or ignore is theirs. */
+/* Signals that would end the process; what others handle or ignore is theirs. But for SIGTERM: mpirun sends it a second
+ * before SIGKILL, which may be too early for whoever takes it down to end in order. */
+static bool is_mine(int number, const struct sigaction *other) {
+    return other->sa_handler == SIG_DFL || (number == SIGTERM && other->sa_handler != SIG_IGN);
+}
+
 static void catch_signals(void) {
-    struct sigaction action = {.sa_handler = handle_signal};
+    struct sigaction action = {.sa_handler = handle_signal, .sa_flags = SA_RESTART};
     sigfillset(&action.sa_mask);
     for (int i = 0; i < SIGNALS; i++)
-        if (sigaction(signals[i], NULL, &before[i]) == 0 && before[i].sa_handler == SIG_DFL)
+        if (sigaction(signals[i], NULL, &before[i]) == 0 && is_mine(signals[i], &before[i]))
             sigaction(signals[i], &action, NULL);
 }
 

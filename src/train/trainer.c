@@ -78,10 +78,12 @@ static void announce_exchange(const cmus_trainer *trainer) {
               config->shard_optimizer ? ", and weights; each rank keeps its share of the moments" : "");
 }
 
-/* What rank 0 found in the fold folder, for all ranks. */
+/* What rank 0 found in the fold folder, for all ranks; nobody else may write there from now on. */
 static cmus_status look(cmus_trainer *trainer, cmus_fold_state *state) {
     cmus_status status = CMUS_OK;
-    if (trainer->communicator->rank == 0)
+    if (trainer->communicator->rank == 0 && trainer->options->check_ranks == 0)
+        status = cmus_fold_folder_lock(trainer);
+    if (trainer->communicator->rank == 0 && status == CMUS_OK)
         status = cmus_fold_folder_look(trainer, state);
     CMUS_TRY(cmus_agree(trainer->communicator, status));
     cmus_broadcast(trainer->communicator, state, sizeof *state, 0);
@@ -92,6 +94,7 @@ static cmus_status look(cmus_trainer *trainer, cmus_fold_state *state) {
 /* By rank 0: the rows reach the disk before the checkpoint that counts on them. */
 static cmus_status save(const cmus_moments *moments, void *data) {
     cmus_trainer *trainer = data;
+    CMUS_TRY(cmus_fold_lock_check(trainer->lock));
     CMUS_TRY(cmus_row_log_sync(trainer->train_rows));
     CMUS_TRY(cmus_row_log_sync(trainer->step_rows));
     return cmus_checkpoint_write(trainer->fold_folder, &trainer->identity, trainer->position,

@@ -35,6 +35,7 @@ static cmus_status write_epoch(cmus_trainer *trainer, int epoch, const cmus_metr
                                const cmus_metrics *held_out, double seconds) {
     if (trainer->communicator->rank != 0)
         return CMUS_OK;
+    CMUS_TRY(cmus_fold_lock_check(trainer->lock));
     double lr = cmus_config_learning_rate(trainer->config, epoch);
     char train_cells[200], held_out_cells[200], trained_text[100] = "all updates skipped", held_out_text[100] = "";
     metrics_cells(trained, train_cells, sizeof train_cells);

@@ -4,6 +4,7 @@
 
 #include "cmus/checkpoint.h"
 #include "cmus/evaluate.h"
+#include "cmus/fold_lock.h"
 #include "cmus/launch.h"
 #include "cmus/log.h"
 #include "cmus/optimizer.h"
@@ -19,6 +20,8 @@ typedef struct cmus_trainer {
     cmus_config *config;
     const cmus_train_options *options;
     char *fold_folder;
+    cmus_fold_lock *lock; /* rank 0; NULL with check_ranks */
+    bool made_out;        /* rank 0: the folder `out` was not there before */
 
     cmus_dataset *dataset;
     cmus_stage *stage;           /* NULL: the shards are read where they are */
@@ -86,6 +89,10 @@ typedef enum cmus_fold_state { CMUS_FOLD_NEW, CMUS_FOLD_BEGUN, CMUS_FOLD_RESUMED
  * With RESUMED, position is that of the checkpoint in last/; with options->check_ranks it is not looked for. Nothing is
  * written but the checkpoint's place. */
 cmus_status cmus_fold_folder_look(cmus_trainer *trainer, cmus_fold_state *state);
+/* By rank 0. Keeps other jobs out of RUN/fold-N, from now until cmus_trainer_close(). IO if one is in it. */
+cmus_status cmus_fold_folder_lock(cmus_trainer *trainer);
+/* By rank 0. Leaves nothing of a RUN in which nothing was begun. */
+void cmus_fold_folder_unlock(cmus_trainer *trainer);
 /* By rank 0. Makes the folder with config.yaml and run.json, and opens the row logs at the position. */
 cmus_status cmus_fold_folder_begin(cmus_trainer *trainer);
 /* Collective. Writes final weights, predictions, run.json and the manifest. */

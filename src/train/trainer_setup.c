@@ -188,6 +188,8 @@ void cmus_trainer_close(cmus_trainer *trainer) {
     cmus_dataset_close(trainer->dataset);
     cmus_shared_memory_free(trainer->preload);
     cmus_stage_end(trainer->communicator, trainer->stage);
+    if (trainer->communicator->rank == 0)
+        cmus_fold_folder_unlock(trainer);
     cmus_free(trainer->training);
     cmus_free(trainer->held_out);
     cmus_free(trainer->fold_folder);

@@ -97,6 +97,13 @@ for signal in TERM INT; do
     wait $job 2> /dev/null
     nothing_on disk
 done
+start # one rank is asked to stop: all end in order, although the copies are gone by then
+kill -TERM "$(pgrep -P "$job" | sort -n | head -1)"
+wait "$job"
+code=$?
+[ $code = 75 ] || { cat log; fail "SIGTERM to a rank: exit code $code"; }
+contains log "stopped by SIGTERM after update"
+nothing_on disk
 for end in head tail; do # one rank dies: mpirun ends the others
     start
     kill -9 "$(pgrep -P $job | sort -n | $end -1)"

@@ -48,6 +48,33 @@ cmp -s whole/fold-0/predictions.csv stopped/fold-0/predictions.csv || fail "pred
 cmp -s <(cut -d, -f1-4,7 whole/fold-0/steps.csv) <(cut -d, -f1-4,7 stopped/fold-0/steps.csv) || fail "steps.csv differs"
 cmp -s <(cut -d, -f1-14 whole/fold-0/train.csv) <(cut -d, -f1-14 stopped/fold-0/train.csv) || fail "train.csv differs"
 
+# Two jobs on one fold: the second is told who is at work; what a killed one has left is no obstacle.
+long=(tiny.yaml epochs=1000 --data data --out locked)
+first_row() { # until the run "locked" has one
+    for _ in $(seq 2000); do
+        [ -f locked/fold-0/steps.csv ] && [ "$(wc -l < locked/fold-0/steps.csv)" -gt 1 ] && break
+        kill -0 "$job" 2> /dev/null || break
+        sleep 0.01
+    done
+}
+start_train 2 "${long[@]}" --fold 0 > log 2>&1
+first_row
+train 1 "${long[@]}" --fold 0 --resume > second 2>&1 && fail "two jobs on one fold"
+contains second "locked/fold-0: host $(hostname), process "
+kill -0 "$job" || fail "the first of two jobs ended"
+train 1 tiny.yaml epochs=1 --data data --out locked --fold 1 > second 2>&1 || fail "another fold of the same run: $(cat second)"
+# shellcheck disable=SC2046
+kill -9 $(pgrep -P "$job") "$job"
+wait "$job" 2> /dev/null
+[ -f locked/fold-0.lock ] || fail "there is no lock that a killed job left"
+start_train 2 "${long[@]}" --fold 0 --resume > log 2>&1
+sleep 1
+first_row
+kill -USR1 "$job"
+wait "$job"
+contains log "taken over from" "stopped by SIGUSR1"
+[ -e locked/fold-0.lock ] && fail "the lock is left behind"
+
 # What a submitting script asks before it submits.
 "$bin/cmus-train" "${settings[@]}" --out new --check > check.txt 2> log || { cat log; fail "--check"; }
 cmp -s <(cut -d: -f1 check.txt | tr '\n' ' ') <(printf 'folds repeats epochs updates_per_epoch disk_bytes memory_bytes ') ||

@@ -8,6 +8,7 @@
 #include "cmus/file.h"
 #include "cmus/log.h"
 #include "cmus/memory.h"
+#include "cmus/program.h"
 #include "stage_folder.h"
 #include "unit.h"
 
@@ -67,7 +68,7 @@ static void nothing_is_left(void) {
     CU_ASSERT_EQUAL(entries(), 0);
     CU_ASSERT_EQUAL(WEXITSTATUS(make_and_end(EXITS)), 0);
     CU_ASSERT_EQUAL(entries(), 0);
-    CU_ASSERT_EQUAL(WEXITSTATUS(make_and_end(IS_FATAL)), 1);
+    CU_ASSERT_EQUAL(WEXITSTATUS(make_and_end(IS_FATAL)), CMUS_EXIT_FATAL);
     CU_ASSERT_EQUAL(entries(), 0);
     CU_ASSERT_EQUAL(WTERMSIG(make_and_end(IS_TERMINATED)), SIGTERM);
     CU_ASSERT_EQUAL(entries(), 0);
