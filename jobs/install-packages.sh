@@ -1,14 +1,25 @@
 #!/usr/bin/env bash
-# Installs what is missing of jobs/packages.txt: install-packages.sh [build] [test] [scaling] (no argument: build).
+# Installs what is missing of jobs/packages.txt: install-packages.sh [--list] [build] [test] [scaling] (no group: build).
 # Uses apt-get, with sudo if the user is not root. Does nothing, and needs no network, when all is there.
+# With --list it prints the names of the groups' packages and does nothing else.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
+list=no
+if [ "${1:-}" = --list ]; then
+  list=yes
+  shift
+fi
 groups=("$@")
 [ ${#groups[@]} -gt 0 ] || groups=(build)
 
 packages_of() { # the names below the line [group]
   awk -v wanted="[$1]" '/^\[/ {inside = ($0 == wanted); next} inside && NF && !/^#/ {print $1}' "$here/packages.txt"
 }
+
+if [ "$list" = yes ]; then
+  for group in "${groups[@]}"; do packages_of "$group"; done
+  exit 0
+fi
 
 missing=()
 for group in "${groups[@]}"; do

@@ -125,9 +125,9 @@ job_name() { # of all jobs of $run
 # Slurm does not answer.
 queue_of_run() {
   local ids
-  ids=$(grep -o '"\(train\|report\)_job": [0-9]*' "$run/jobs.json" 2>/dev/null | tr -c '0-9\n' ' ') || return 0
+  ids=$(grep -o '"\(train\|report\)_job": [0-9]*' "$run/jobs.json" 2>/dev/null | tr -cs 0-9 ' ') || return 0
   squeue --noheader --array "--name=$(job_name)" --format='%F|%K|%T|%N|%r' |
-    awk -F'|' -v ids="${ids//$'\n'/ }" 'BEGIN {split(ids, list); for (i in list) ours[list[i]] = 1} $1 in ours'
+    awk -F'|' -v ids="$ids" 'BEGIN {split(ids, list, " "); for (i in list) ours[list[i]] = 1} $1 in ours'
 }
 
 mark() { # TEXT: a line in the log of a fold
@@ -170,6 +170,13 @@ wait_for_fold() {
   end_of_fold "$fold_process"
 }
 
+# After a start that ended in an orderly way, with its own lock removed. One that lost a node may have left its own.
+locked_by_another() { # N
+  local lock=$run/fold-$1.lock
+  [ -e "$lock" ] || return 1
+  [ -z "${SLURM_JOB_ID:-}" ] || ! grep -q "\"job_id\": *\"$SLURM_JOB_ID\"" "$lock"
+}
+
 # verdict: finished, again (start it once more), stopped (as asked: it may go on later) or failed.
 judge_fold() { # N CODE BEFORE STOPPED: exit code, updates in the checkpoint at its start, not empty if it was told to stop
   local n=$1 code=$2 before=${3:-0} stopped=$4 after failures=0 file=$run/logs/fold-$1.failures
@@ -184,8 +191,8 @@ judge_fold() { # N CODE BEFORE STOPPED: exit code, updates in the checkpoint at 
     verdict=failed reason="wrong usage is not tried again"
     return
   fi
-  if [[ $code = 1 && $(last_error "$run/logs/fold-$n.log") = *' trains it'* ]]; then
-    verdict=failed reason="another job has the fold's lock" # and moves its checkpoint
+  if [ "$code" = 1 ] && locked_by_another "$n"; then # who moves its checkpoint
+    verdict=failed reason="another job has its lock, $run/fold-$n.lock"
     return
   fi
   if [ "${after:-0}" -gt "$before" ]; then

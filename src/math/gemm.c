@@ -29,8 +29,8 @@ cmus_status cmus_blas_check(void) {
     if (openblas_get_parallel() != OPENMP_BUILD)
         return cmus_fail(
             CMUS_ERROR_ARGUMENT,
-            "the OpenBLAS that was loaded (%s) is not its OpenMP build: install libopenblas-openmp-dev and "
-            "build again, or set LD_LIBRARY_PATH to the folder of the OpenMP build",
+            "the OpenBLAS that was loaded (%s) is not its OpenMP build: install libopenblas-openmp-dev, or name the "
+            "folder that has it to cmake by -DCMAKE_PREFIX_PATH, and build again from an empty folder",
             openblas_get_config());
     return CMUS_OK;
 }

@@ -142,7 +142,7 @@ grep -q '^2  *waiting ' log || fail "cv-status: $(cat log)"
 "$run_here" --continue broken > log 2>&1 &
 process=$!
 wait_for_updates broken/fold-2/steps.csv 7
-pkill -KILL -f "^$bin/cmus-train $top/broken/config.yaml .*--fold 2 "
+kill -KILL "$(pgrep -P "$(pgrep -P $process -f -- "--fold 2 ")" cmus-train)"
 wait $process || fail "exit code $? after going on: $(cat log)"
 says "fold 0: started from update" "fold 2: requeued"
 contains broken/logs/fold-0.log "start 2 of fold 0"
@@ -182,7 +182,7 @@ done
 kill -USR1 $process $second
 wait $process
 wait $second
-says "fold 0: failed: another job has the fold's lock"
+says "fold 0: failed: another job has its lock"
 
 name="repeats"
 mkdir "no folds" && cp "my data"/dataset.json "my data"/*.h5 "my data"/MANIFEST.sha256 "no folds"
