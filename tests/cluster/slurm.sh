@@ -38,7 +38,11 @@ wait_until() { # SECONDS COMMAND...
     done
 }
 
-gone() { ! kill -0 "$1" 2> /dev/null; }
+gone() { # PID: a zombie has no more than its number
+    local state
+    state=$(sed -n 's/^State:[[:space:]]*//p' "/proc/$1/status" 2> /dev/null) || true
+    [[ -z $state || $state == Z* ]]
+}
 
 end_process() { # FILE NAME: asked to end, and killed if it doesn't
     local pid
