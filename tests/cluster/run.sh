@@ -320,7 +320,11 @@ run_damaged() {
 now() { echo $((${EPOCHREALTIME/./} / 1000)); }
 
 until_seen() { # COMMAND...: the time
-    until "$@"; do sleep 0.002; done
+    local end=$((SECONDS + 120))
+    until "$@"; do
+        [ $SECONDS -lt $end ] || break
+        sleep 0.002
+    done
     now
 }
 
@@ -354,6 +358,8 @@ measure() {
         launched=$(until_seen rank_on n2)
         step=$(until_seen reached 1 0)
         echo "$((returned - sent)) $((begun - returned)) $((launched - begun)) $((step - launched)) $((step - sent))" >> starts
+        # folds that wait would take the place of the one that is requeued
+        scontrol hold "${array}_[1-4]"
         [ "$repetition" = 5 ] || { eval "$(submitted cancel)"; wait_for 30 nothing_runs; }
     done
     for repetition in 1 2 3 4 5; do
