@@ -2,7 +2,8 @@
 # The scripts in jobs/ that train a cross-validation, without Slurm: wrong use, a dry run, refusals, the commands that
 # sbatch gets (a stand-in keeps them), and run-local.sh to its report, also with interruptions, a killed rank, a fold that
 # fails, repeats and a grid. Every path has blanks.
-source "$(dirname "$0")/train_common.sh"
+# shellcheck source=tests/cli/train_common.sh
+. "$(dirname "$0")/train_common.sh"
 jobs=$(cd "$here/../../jobs" && pwd)
 mkdir "here & there" && cd "here & there" || exit 1
 top=$PWD
@@ -103,6 +104,10 @@ contains whole/report/summary.csv fusion
 contains whole/logs/fold-2.log "== start 1 of fold 2 on " "== end: exit code 0: finished"
 gives 0 "$jobs/cv-status.sh" whole
 [ "$(grep -c '^[012]  *finished  *4/4 ' log)" = 3 ] || fail "cv-status: $(cat log)"
+# Nobody reads what it says: it trains all the same.
+rm whole/fold-1/MANIFEST.sha256
+"$run_here" tiny.yaml "my data" whole epochs=4 2> log | true
+[ -f whole/fold-1/MANIFEST.sha256 ] || fail "its output was closed: $(cat log)"
 gives 0 "$run_here" tiny.yaml "my data" whole epochs=4
 says "0 folds to train"
 
