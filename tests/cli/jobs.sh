@@ -71,7 +71,7 @@ gives 1 "$jobs/cv-status.sh" "my data"
 says "no folder of submit-cv.sh"
 
 name="dry run"
-find . | sort > before
+find . | sort > "$scratch/before"
 gives 0 "$submit" tiny.yaml "my data" "run 1" epochs=2 --nodes 2 --ntasks-per-node 3 --cpus-per-task 4 --time 1:00:00 \
     --max-parallel 2 --dry-run
 says "sbatch --parsable" --array=0-2%2 --nodes=2 --ntasks-per-node=3 --cpus-per-task=4 --time=1:00:00 --requeue \
@@ -85,7 +85,7 @@ gives 1 "$submit" tiny.yaml "my data" "run 1" --dry-run epochs=0
 says "run 1: cmus-train refuses it" epochs
 gives 1 "$submit" tiny.yaml "my data" "run 1" --dry-run --folds 5
 says "has 3 folds and 1 repeats, not 5"
-find . | sort | diff before - > log || fail "something was written: $(cat log)"
+find . | sort | diff "$scratch/before" - > "$scratch/log" || fail "something was written: $(cat "$scratch/log")"
 
 name="programs"
 echo "site_bin='$top'" > none.conf
@@ -245,11 +245,19 @@ grep -qxF -- --array=2%1 captured/sbatch-2 || fail "the array: $(cat captured/sb
 grep -qxF -- --time=3:00:00 captured/sbatch-3 || fail "the time: $(cat captured/sbatch-3)"
 grep -qxF -- --dependency=afterany:1:3 captured/sbatch-3 || fail "the dependency: $(cat captured/sbatch-3)"
 [ "$(cat captured/cancelled)" = 2 ] || fail "the first report's job was not replaced"
+says "to cancel: scancel 1 3 4"
+printf '%s\n' '1|0|PENDING||BeginTime' '1|1|RUNNING|n7|None' '3|2|RUNNING|n8|None' '4|N/A|PENDING||Dependency' > captured/queue
+gives 0 "$submit" --continue jobs
+says "left alone: 0 1 2" "report's job 4 is in the queue already"
+[ ! -e captured/sbatch-4 ] || fail "it was submitted again"
 python3 - << 'END' || fail "jobs.json: $(cat jobs/jobs.json)"
 import json, sys
 entries = json.load(open("jobs/jobs.json"))["submissions"]
 sys.exit([(e["train_job"], e["folds"], e["report_job"]) for e in entries] != [(1, [0, 1, 2], 2), (3, [2], 4)])
 END
+gives 0 "$submit" tiny.yaml "my data" "grid 2" --grid lr=1e-4,2e-4
+says "grid 2: job 9 compares the points" "to cancel: scancel 5 6 7 8 9"
+grep -qxF -- --dependency=afterany:6:8 captured/sbatch-8 || fail "the dependency: $(cat captured/sbatch-8)"
 touch captured/refuse
 gives 1 "$submit" tiny.yaml "my data" refused
 says "sbatch refused the folds" "no such account"
