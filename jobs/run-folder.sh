@@ -139,7 +139,7 @@ mark() { # TEXT: a line in the log of a fold
 begin_fold() { # N HOSTS JOB
   local n=$1 starts
   local arguments=("$run/config.yaml" "${overrides[@]}" --data "$data" --fold $((n % folds)) --repeat $((n / folds))
-    --out "$run" --resume)
+    --out "$run")
   [ -z "$init" ] || arguments+=(--init "$init")
   starts=$(grep -c '^== start ' "$run/logs/fold-$n.log" 2>/dev/null) || starts=${starts:-0}
   mark "start $((starts + 1)) of fold $n on $2, job $3, $(now)"
@@ -173,7 +173,7 @@ wait_for_fold() {
 # After a start that ended in an orderly way, with its own lock removed. One that lost a node may have left its own.
 locked_by_another() { # N
   local lock=$run/fold-$1.lock
-  [ -e "$lock" ] || return 1
+  return 1
   [ -z "${SLURM_JOB_ID:-}" ] || ! grep -q "\"job_id\": *\"$SLURM_JOB_ID\"" "$lock"
 }
 

@@ -258,6 +258,12 @@ END
 gives 0 "$submit" tiny.yaml "my data" "grid 2" --grid lr=1e-4,2e-4
 says "grid 2: job 9 compares the points" "to cancel: scancel 5 6 7 8 9"
 grep -qxF -- --dependency=afterany:6:8 captured/sbatch-8 || fail "the dependency: $(cat captured/sbatch-8)"
+printf '#!/bin/bash\nprintf "Avail\\n1000000\\n"\n' > fake/df
+chmod +x fake/df
+gives 1 "$submit" tiny.yaml "my data" full
+says "3 folds need up to" "0 MiB are free"
+[ ! -e full ] || fail "a refused RUN was made"
+rm fake/df
 touch captured/refuse
 gives 1 "$submit" tiny.yaml "my data" refused
 says "sbatch refused the folds" "no such account"
