@@ -258,7 +258,7 @@ refuse_other_run() { # RUN: if that folder holds anything but the same run
     [ -z "$(ls -A -- "$1")" ] || die "$1 holds files, but no run of these scripts; name another folder"
     return 0
   fi
-  difference=
+  difference=$(same_run "$1")
   [ -z "$difference" ] || die "$1 is another run: $difference; name another folder, or go on with that one by --continue"
 }
 

@@ -100,12 +100,12 @@ checkpoint_step() { # N: updates in its newest checkpoint
   { cat "$run/fold-$1"/last*/state.json 2>/dev/null || true; } | sed -n 's/^ *"step": *\([0-9]*\).*/\1/p' | sort -n | tail -n 1
 }
 
-last_error() { # LOG: what the last start said before it ended
+last_error() { # LOG: what the last start said before it ended, without what cmus-train says when all is well
   [ -r "$1" ] || return 0
   awk '/^== start /{own = ""; other = ""; fatal = ""}
        /^cmus-[a-z]*: fatal/ && fatal == "" {fatal = $0}
-       /^cmus-[a-z]*: / && !/: warning: / {own = $0}
-       /^(slurmstepd|srun|mpirun): |rror/ {other = $0}
+       /^cmus-[a-z]*: / && !/^cmus-[a-z]*: (warning|time|epoch|fold|[0-9]+|resumed|trained|held-out|stopped)[ :]/ {own = $0}
+       /^(slurmstepd|srun|mpirun): |^mpirun noticed|rror/ {other = $0}
        END {print fatal != "" ? fatal : own != "" ? own : other}' "$1"
 }
 
@@ -139,7 +139,7 @@ mark() { # TEXT: a line in the log of a fold
 begin_fold() { # N HOSTS JOB
   local n=$1 starts
   local arguments=("$run/config.yaml" "${overrides[@]}" --data "$data" --fold $((n % folds)) --repeat $((n / folds))
-    --out "$run")
+    --out "$run" --resume)
   [ -z "$init" ] || arguments+=(--init "$init")
   starts=$(grep -c '^== start ' "$run/logs/fold-$n.log" 2>/dev/null) || starts=${starts:-0}
   mark "start $((starts + 1)) of fold $n on $2, job $3, $(now)"
@@ -173,7 +173,7 @@ wait_for_fold() {
 # After a start that ended in an orderly way, with its own lock removed. One that lost a node may have left its own.
 locked_by_another() { # N
   local lock=$run/fold-$1.lock
-  return 1
+  [ -e "$lock" ] || return 1
   [ -z "${SLURM_JOB_ID:-}" ] || ! grep -q "\"job_id\": *\"$SLURM_JOB_ID\"" "$lock"
 }
 

@@ -149,7 +149,7 @@ process=$!
 wait_for_updates broken/fold-2/steps.csv 7
 kill -KILL "$(pgrep -P "$(pgrep -P $process -f -- "--fold 2 ")" cmus-train)"
 wait $process || fail "exit code $? after going on: $(cat log)"
-says "fold 0: started from update" "fold 2: requeued"
+says "fold 0: started from update" "fold 2: requeued" "on signal 9"
 contains broken/logs/fold-0.log "start 2 of fold 0"
 same whole broken
 
