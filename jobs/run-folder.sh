@@ -104,7 +104,7 @@ last_error() { # LOG: what the last start said before it ended, without what cmu
   [ -r "$1" ] || return 0
   awk '/^== start /{own = ""; other = ""; fatal = ""}
        /^cmus-[a-z]*: fatal/ && fatal == "" {fatal = $0}
-       /^cmus-[a-z]*: / && !/^cmus-[a-z]*: (warning|time|epoch|fold|[0-9]+|resumed|trained|held-out|stopped)[ :]/ {own = $0}
+       /^cmus-[a-z]*: / && !/^cmus-[a-z]*: (warning|time|epoch|fold [0-9]+ of|[0-9]+|resumed|trained|held-out|stopped)[ :]/ {own = $0}
        /^(slurmstepd|srun|mpirun): |^mpirun noticed|rror/ {other = $0}
        END {print fatal != "" ? fatal : own != "" ? own : other}' "$1"
 }
