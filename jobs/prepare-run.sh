@@ -228,7 +228,7 @@ check_space() { # FOLDER COUNT: whether COUNT folds have room there
     place=$(dirname -- "$place")
   done
   [ -w "$place" ] || die "$place: no permission to write there"
-  free=$(df -P -B 1 -- "$place" | awk 'NR == 2 {print $4}')
+  free=$(df -B 1 --output=avail -- "$place" | tail -n 1)
   [ "$needed" -le "$free" ] ||
     die "$place: $2 folds need up to $((needed >> 20)) MiB, but $((free >> 20)) MiB are free; make room or use another disk"
 }

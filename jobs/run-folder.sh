@@ -100,12 +100,12 @@ checkpoint_step() { # N: updates in its newest checkpoint
   { cat "$run/fold-$1"/last*/state.json 2>/dev/null || true; } | sed -n 's/^ *"step": *\([0-9]*\).*/\1/p' | sort -n | tail -n 1
 }
 
-last_error() { # LOG: what the last start said before it ended
+last_error() { # LOG: what the last start said before it ended, without what cmus-train says when all is well
   [ -r "$1" ] || return 0
   awk '/^== start /{own = ""; other = ""; fatal = ""}
        /^cmus-[a-z]*: fatal/ && fatal == "" {fatal = $0}
-       /^cmus-[a-z]*: / && !/: warning: / {own = $0}
-       /^(slurmstepd|srun|mpirun): |rror/ {other = $0}
+       /^cmus-[a-z]*: / && !/^cmus-[a-z]*: (warning|time|epoch|fold [0-9]+ of|[0-9]+|resumed|trained|held-out|stopped)[ :]/ {own = $0}
+       /^(slurmstepd|srun|mpirun): |^mpirun noticed|rror/ {other = $0}
        END {print fatal != "" ? fatal : own != "" ? own : other}' "$1"
 }
 

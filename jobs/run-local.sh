@@ -47,8 +47,8 @@ default_cpus() {
   echo $((cores > at_a_time ? cores / at_a_time : 1))
 }
 
-say() { # TEXT...
-  echo "$(date +%H:%M:%S) $*"
+say() { # TEXT...: nobody may be there to read it any more, when the terminal was closed
+  echo "$(date +%H:%M:%S) $*" || true
 }
 
 # Folds to train: todo_run and todo_fold, side by side. Folds that run: by the process id of their mpirun.
@@ -148,6 +148,7 @@ if [ -n "$dry_run" ]; then
 fi
 whole=$run
 for_each_run add_missing
+trap : PIPE
 for signal in INT TERM HUP USR1; do
   # shellcheck disable=SC2064 # the name of now
   trap "request_stop $signal" $signal

@@ -87,8 +87,10 @@ submit() { # NAME, which stands for the id in a dry run: submits the command and
   [[ $job =~ ^[0-9]+$ ]] || die "sbatch answered '$answer', which is no job id; see squeue before going on"
 }
 
-record_submission() { # TRAIN_JOB FOLDS REPORT_JOB: adds an entry to jobs.json
-  local entries=() cancel="scancel${1:+ $1} $3"
+record_submission() { # TRAIN_JOB FOLDS REPORT_JOB: adds an entry to jobs.json, which cancels all of the run, or grid
+  local entries=() cancel
+  all_jobs+=(${1:+"$1"} "$3")
+  cancel="scancel ${all_jobs[*]}"
   [ ! -e "$run/jobs.json" ] || mapfile -t entries < <(sed -n 's/^    \({.*}\),\{0,1\}$/\1/p' "$run/jobs.json")
   entries+=("{\"time\": $(json_text "$(now)"), \"train_job\": ${1:-null}, \"folds\": [${2// /, }], \"report_job\": $3,\
  \"watch\": $(json_text "$watch"), \"cancel\": $(json_text "$cancel")}")
@@ -101,11 +103,15 @@ record_submission() { # TRAIN_JOB FOLDS REPORT_JOB: adds an entry to jobs.json
   echo "to cancel: $cancel"
 }
 
-read_queue() { # sets queue; a dry run goes without Slurm
-  queue=
+# Sets queue, queued_arrays and queued_report, of $run. A dry run goes without Slurm.
+read_queue() {
+  queue='' queued_arrays=() queued_report=''
   [ -e "$run/jobs.json" ] || return 0
   [ -z "$dry_run" ] || command -v squeue >/dev/null || return 0
   queue=$(queue_of_run) || die "squeue does not say what is still in the queue; try again when Slurm answers"
+  mapfile -t queued_arrays < <(awk -F'|' '$1 != "" && $2 != "N/A" && !seen[$1]++ {print $1}' <<<"$queue")
+  queued_report=$(awk -F'|' '$2 == "N/A" {job = $1} END {print job}' <<<"$queue")
+  all_jobs+=("${queued_arrays[@]}")
 }
 
 choose_folds() { # sets missing, neither finished nor in the queue, and active, in the queue
@@ -122,17 +128,12 @@ choose_folds() { # sets missing, neither finished nor in the queue, and active, 
 
 # The report's job for $run, after JOBS and what is in the queue. One that waits already is replaced.
 submit_report() { # JOBS...
-  local old after
-  mapfile -t after < <(awk -F'|' '$1 != "" && $2 != "N/A" {print $1}' <<<"$queue" | sort -u)
-  report_command "${after[@]}" "$@"
+  report_command "${queued_arrays[@]}" "$@"
   if ! submit REPORT_JOB; then
     [ -z "${train_job:-}" ] || scancel "$train_job"
     die "$run: sbatch refused the report's job; its message is above${train_job:+, and the folds were cancelled}"
   fi
-  [ -z "$dry_run" ] || return 0
-  while IFS='|' read -r old after _; do
-    [ "$after" != N/A ] || scancel "$old" || true
-  done <<<"$queue"
+  [ -n "$dry_run" ] || [ -z "$queued_report" ] || scancel "$queued_report" || true
 }
 
 # Submits what is missing of one run.
@@ -146,6 +147,12 @@ submit_run() { # RUN ...
     return
   fi
   [ ${#active[@]} -eq 0 ] || echo "$run: folds in the queue already, left alone: ${active[*]}"
+  if [ ${#missing[@]} -eq 0 ] && [ -n "$queued_report" ]; then
+    echo "$run: the report's job $queued_report is in the queue already"
+    reports+=("$queued_report")
+    all_jobs+=("$queued_report")
+    return
+  fi
   if [ ${#missing[@]} -gt 0 ]; then
     [ -n "$dry_run" ] || for n in "${missing[@]}"; do rm -f -- "$run/logs/fold-$n.failures"; done
     training_command "${missing[@]}"
@@ -154,6 +161,7 @@ submit_run() { # RUN ...
   fi
   submit_report ${train_job:+"$train_job"}
   reports+=("$job")
+  submitted=yes
   [ -z "$dry_run" ] || return 0
   [ -z "$train_job" ] || echo "$run: job $train_job trains ${#missing[@]} folds: ${missing[*]}"
   echo "$run: job $job makes the report"
@@ -170,11 +178,14 @@ if [ -n "$dry_run" ]; then
 else
   prepare sbatch squeue scancel
 fi
-reports=()
+reports=() all_jobs=() submitted=''
 for_each_run submit_run
-if is_grid && { [ ${#reports[@]} -gt 0 ] || [ ! -f "$run/report/report.html" ]; }; then
-  printf -v watch '%q %q' "$jobs_folder/cv-status.sh" "$run"
+if is_grid; then
   read_queue
+  [ -n "$submitted$queued_report" ] || [ -f "$run/report/report.html" ] || submitted=yes
+fi
+if is_grid && [ -n "$submitted" ]; then
+  printf -v watch '%q %q' "$jobs_folder/cv-status.sh" "$run"
   submit_report "${reports[@]}"
   if [ -z "$dry_run" ]; then
     echo "$run: job $job compares the points"

@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -98,6 +99,7 @@ static pid_t fork_holder(void) {
     fflush(NULL);
     pid_t child = fork();
     if (child == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
         cmus_fold_lock *lock;
         if (cmus_fold_lock_take_timed(path, &times, &lock) == CMUS_OK && write(told[1], "x", 1) == 1)
             for (;;)
@@ -113,6 +115,19 @@ static pid_t fork_holder(void) {
 static void kill_and_wait(pid_t child) {
     kill(child, SIGKILL);
     waitpid(child, NULL, 0);
+}
+
+/* Whether the process ends by itself, with a failure; it is waited for. */
+static bool fails(pid_t child) {
+    int status = 0;
+    double before = cmus_seconds();
+    while (cmus_seconds() - before < 10) {
+        if (waitpid(child, &status, WNOHANG) != 0)
+            return WIFEXITED(status) && WEXITSTATUS(status) != 0;
+        usleep(10000);
+    }
+    kill_and_wait(child);
+    return false;
 }
 
 static void a_free_lock_is_taken(void) {
@@ -300,9 +315,7 @@ static void a_former_start_may_leave_first(void) {
     pid_t child = fork_holder();
     setenv("SLURM_RESTART_COUNT", "1", 1);
     CU_ASSERT(take_and_release(&times) >= times.patience);
-    int status;
-    waitpid(child, &status, 0); /* finds its lock gone */
-    CU_ASSERT(WIFEXITED(status) && WEXITSTATUS(status) != 0);
+    CU_ASSERT(fails(child)); /* it finds its lock gone */
     unsetenv("SLURM_RESTART_COUNT");
     child = fork_holder();
     setenv("SLURM_RESTART_COUNT", "1", 1);
@@ -425,15 +438,10 @@ static void a_loser_ends(void) {
             unlink(path);
         else
             CU_ASSERT_EQUAL(cmus_file_write(path, text, strlen(text)), CMUS_OK); /* renamed to it, as a taker does */
-        int status = 0;
-        double before = cmus_seconds();
-        while (waitpid(child, &status, WNOHANG) == 0 && cmus_seconds() - before < 10)
-            usleep(10000);
-        CU_ASSERT(WIFEXITED(status) && WEXITSTATUS(status) != 0);
+        CU_ASSERT(fails(child));
         CU_ASSERT_EQUAL(entries(), (size_t)!removed);
         if (!removed)
             CU_ASSERT_STRING_EQUAL(get_owner().token, other.token);
-        kill(child, SIGKILL);
         cmus_free(text);
     }
 }
