@@ -131,6 +131,11 @@ ranks() { # NODE FOLD: process ids of its ranks of $run there
     "$slurm" processes "$cluster" "$1" "^$bin/cmus-train .*--fold $2 .*--out $run "
 }
 
+time_is_up() { # JOB: what Slurm does before the time limit
+    # scancel takes this signal for refused though it has arrived, and would send it again for minutes, to the next start too.
+    timeout 2 scancel --quiet --signal=USR1 --batch "$1" 2> /dev/null || true
+}
+
 # --- checks
 
 report_is_made() {
@@ -204,7 +209,7 @@ run_disturbed() {
     kill -KILL "$killed"
     scontrol requeue "${array}_3"
     scancel --signal=KILL "${array}_1.0"
-    scancel --signal=USR1 --batch "${array}_0"
+    time_is_up "${array}_0"
     for fold in 0 1 3 4; do
         wait_for 20 is "${array}_$fold" PENDING || return
     done
@@ -365,7 +370,7 @@ measure() {
     for repetition in 1 2 3 4 5; do
         wait_for 30 reached $(($(steps 0) + 20)) 0 || return
         sent=$(now)
-        scancel --signal=USR1 --batch "${array}_0"
+        time_is_up "${array}_0"
         ended=$(until_seen logged '^== end: exit code 75' "$repetition")
         updates=$(steps 0)
         begun=$(until_seen logged '^== start ' $((repetition + 1)))
