@@ -243,7 +243,7 @@ marks() { # FOLD STARTS ENDS: in its log
 
 status() { # FOLD STATE: what cv-status.sh says of it
     "$top/jobs/cv-status.sh" "$run" > status.log 2>&1 || fail "cv-status.sh: exit code $?: $(cat status.log)"
-    grep -q "^ *$1 .*$2" status.log || fail "cv-status.sh does not say that fold $1 is $2: $(cat status.log)"
+    grep -Eq "^ *$1 +$2 " status.log || fail "cv-status.sh does not say that fold $1 is $2: $(cat status.log)"
 }
 
 flip_byte() { # FILE: in its middle, which is in an image
