@@ -31,7 +31,8 @@ report_case *report_cases_list(const report_evaluation *evaluation, bool all, si
             if (!all && !is_wrong)
                 continue;
             list = cmus_grow(list, &capacity, *count + 1, sizeof *list);
-            list[(*count)++] = (report_case){i, row, predicted, probabilities[predicted], fold->case_ids[row], is_wrong};
+            list[(*count)++] =
+                (report_case){i, row, predicted, probabilities[predicted], fold->case_ids[row], is_wrong};
         }
     }
     if (*count)
@@ -107,10 +108,10 @@ static void write_heads(cmus_file_writer *writer, const report_evaluation *evalu
     const report_predictions *fold = &evaluation->used[one->fold]->predictions;
     size_t classes = evaluation->classes;
     for (int head = REPORT_FUSION + 1; head < REPORT_HEADS; head++)
-        write_text(writer, evaluation->heads[head].present
-                               ? evaluation->class_names[report_argmax(fold->probabilities[head] + one->row * classes,
-                                                                       classes)]
-                               : "");
+        write_text(writer,
+                   evaluation->heads[head].present
+                       ? evaluation->class_names[report_argmax(fold->probabilities[head] + one->row * classes, classes)]
+                       : "");
     int heads, agreeing = report_case_agreement(evaluation, one, &heads);
     cmus_file_writer_print(writer, ",%d,%d", agreeing, heads);
 }
@@ -173,7 +174,11 @@ static void write_run(cmus_file_writer *writer, const report_evaluation *evaluat
         for (size_t row = 0; row < fold->cases; row++) {
             const double *probabilities = fold->probabilities[REPORT_FUSION] + row * evaluation->classes;
             size_t predicted = report_argmax(probabilities, evaluation->classes);
-            report_case one = {i, row, predicted, probabilities[predicted], fold->case_ids[row],
+            report_case one = {i,
+                               row,
+                               predicted,
+                               probabilities[predicted],
+                               fold->case_ids[row],
                                predicted != (size_t)fold->labels[row]};
             write_row(writer, evaluation, &one, columns, classes->count);
         }

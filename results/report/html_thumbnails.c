@@ -29,8 +29,8 @@ static void write_thumbnail(cmus_file_writer *writer, const report_predictions *
     cmus_free(caption);
 }
 
-static void write_case(cmus_file_writer *writer, const report_evaluation *evaluation,
-                       const report_case_thumbnails *own, int side) {
+static void write_case(cmus_file_writer *writer, const report_evaluation *evaluation, const report_case_thumbnails *own,
+                       int side) {
     const report_fold *used = evaluation->used[own->one.fold];
     const report_predictions *fold = &used->predictions;
     char *name = report_fold_name(evaluation->run, used);

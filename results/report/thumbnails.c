@@ -61,8 +61,8 @@ static char *encode(const maker *work) {
     compress.in_color_space = gray ? JCS_GRAYSCALE : JCS_RGB;
     jpeg_set_defaults(&compress);
     jpeg_set_quality(&compress, work->quality, TRUE);
-    compress.optimize_coding = TRUE;   /* the tables of a small picture would be half of its file */
-    compress.dct_method = JDCT_ISLOW;  /* the same bytes on every processor */
+    compress.optimize_coding = TRUE;    /* the tables of a small picture would be half of its file */
+    compress.dct_method = JDCT_ISLOW;   /* the same bytes on every processor */
     compress.write_JFIF_header = FALSE; /* a browser needs none */
     jpeg_start_compress(&compress, TRUE);
     while (compress.next_scanline < compress.image_height) {
@@ -77,7 +77,9 @@ static char *encode(const maker *work) {
 }
 
 static cmus_status add_image(maker *work, int index, report_head modality, size_t image, report_case_thumbnails *own) {
-    cmus_image_kind kind = modality == REPORT_OM ? CMUS_IMAGE_OM : modality == REPORT_IM ? CMUS_IMAGE_IM : CMUS_IMAGE_TEM;
+    cmus_image_kind kind = modality == REPORT_OM   ? CMUS_IMAGE_OM
+                           : modality == REPORT_IM ? CMUS_IMAGE_IM
+                                                   : CMUS_IMAGE_TEM;
     CMUS_TRY(cmus_dataset_read_image(work->dataset, index, kind, (int)image, work->source));
     const cmus_image whole = {
         .width = work->source_side, .height = work->source_side, .channels = 3, .pixels = work->source};
