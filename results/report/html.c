@@ -37,6 +37,11 @@ static void write_picture(cmus_file_writer *writer, const run_section *section, 
     cmus_free(name);
 }
 
+/* What tells the ids of this run's headings from those of others. */
+static void write_anchor(cmus_file_writer *writer, const void *context) {
+    cmus_file_writer_print(writer, "%s", ((const run_section *)context)->prefix);
+}
+
 /* One run alone is named in the page's title. */
 static void write_name(cmus_file_writer *writer, const void *context) {
     const run_section *section = context;
@@ -180,19 +185,11 @@ static void write_comparison(cmus_file_writer *writer, const void *context) {
 
 static void write_runs(cmus_file_writer *writer, const void *context) {
     static const report_field fields[] = {
-        {"name", write_name},
-        {"lead", write_lead},
-        {"cards", write_cards},
-        {"heads", write_heads},
-        {"classes", write_classes},
-        {"confusion", write_confusion},
-        {"roc", write_roc},
-        {"curves", write_curves},
-        {"folds", write_folds},
-        {"cases", write_cases},
-        {"thumbnails", write_thumbnails},
-        {"methods", write_methods},
-        {"made", write_made},
+        {"anchor", write_anchor},       {"name", write_name},   {"lead", write_lead},
+        {"cards", write_cards},         {"heads", write_heads}, {"classes", write_classes},
+        {"confusion", write_confusion}, {"roc", write_roc},     {"curves", write_curves},
+        {"folds", write_folds},         {"cases", write_cases}, {"thumbnails", write_thumbnails},
+        {"methods", write_methods},     {"made", write_made},
     };
     const report_page *page = context;
     for (size_t i = 0; i < page->runs; i++) {

@@ -87,11 +87,17 @@ static void write_facts(cmus_file_writer *writer, const report_evaluation *evalu
     cmus_file_writer_print(writer, "<h4>Computing</h4>\n<div class=\"scroll\"><table class=\"keys\"><tbody>\n");
     if (facts.host_count)
         write_hosts(writer, &facts);
-    if (!isnan(facts.hours))
+    if (!isnan(facts.hours)) {
+        char *all = report_hours_text(facts.hours), *fewest = report_hours_text(facts.fewest_hours);
+        char *most = report_hours_text(facts.most_hours);
         cmus_file_writer_print(writer,
-                               "<tr><th scope=\"row\">hours</th><td>%.2f in all, %.2f to %.2f a fold, from start "
-                               "to end, pauses included</td></tr>\n",
-                               facts.hours, facts.fewest_hours, facts.most_hours);
+                               "<tr><th scope=\"row\">time</th><td>%s in all, %s to %s a fold, from start to end, "
+                               "pauses included</td></tr>\n",
+                               all, fewest, most);
+        cmus_free(all);
+        cmus_free(fewest);
+        cmus_free(most);
+    }
     if (!isnan(facts.core_hours))
         cmus_file_writer_print(writer, "<tr><th scope=\"row\">thread hours</th><td>%.2f</td></tr>\n", facts.core_hours);
     cmus_file_writer_print(writer, "<tr><th scope=\"row\">energy</th><td>");

@@ -53,9 +53,10 @@ void report_html_thumbnails(cmus_file_writer *writer, const report_evaluation *e
         return;
     cmus_file_writer_print(writer,
                            "<details open class=\"thumbnails\"><summary>Images of %zu wrong cases, the surest first"
-                           "</summary>\n<p class=\"note\">Under the TEM images: their weights in the fusion.</p>\n",
+                           "</summary>\n<p class=\"note\">Under the TEM images: their weights in the fusion.</p>\n<div "
+                           "class=\"gallery\">\n",
                            thumbnails->count);
     for (size_t i = 0; i < thumbnails->count; i++)
         write_case(writer, evaluation, &thumbnails->cases[i], thumbnails->side);
-    cmus_file_writer_print(writer, "</details>\n");
+    cmus_file_writer_print(writer, "</div></details>\n");
 }

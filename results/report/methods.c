@@ -48,16 +48,18 @@ static void write_modalities(cmus_file_writer *writer, const report_evaluation *
         [REPORT_IM] = "immunofluorescence (IM)",
         [REPORT_TEM] = "transmission electron microscopy (TEM",
     };
-    bool any = false;
-    for (int head = REPORT_FUSION + 1; head < REPORT_HEADS; head++) {
+    int last = REPORT_TEM, before = 0;
+    while (last && !evaluation->heads[last].present)
+        last--;
+    for (int head = REPORT_FUSION + 1; head <= last; head++) {
         if (!evaluation->heads[head].present)
             continue;
-        cmus_file_writer_print(writer, "%s%s", any ? ", " : " from ", names[head]);
+        cmus_file_writer_print(writer, "%s%s", !before ? " from " : head == last ? " and " : ", ", names[head]);
         if (head == REPORT_TEM) {
             write_key(writer, config, ", up to ", "max_tem", " images a case");
             cmus_file_writer_print(writer, ")");
         }
-        any = true;
+        before++;
     }
 }
 
@@ -103,7 +105,7 @@ static void write_data(cmus_file_writer *writer, const report_evaluation *evalua
     }
     cmus_file_writer_print(writer, ")");
     if (evaluation->heads[REPORT_TEM].present)
-        cmus_file_writer_print(writer, " with %zu TEM images, %.1f a case", images,
+        cmus_file_writer_print(writer, ", of which %zu TEM images were used, %.1f a case", images,
                                (double)images / (double)evaluation->different_cases);
     const char *config = evaluation->used[0]->config;
     write_key(writer, config, ". Images were resized to ", "image_size", " pixels a side");
@@ -189,9 +191,12 @@ static void write_machine(cmus_file_writer *writer, const report_evaluation *eva
         report_write_html(writer, name);
         cmus_free(name);
     }
-    if (!isnan(facts.hours))
-        cmus_file_writer_print(writer, ", and took %.2f h for the %s", facts.hours,
+    if (!isnan(facts.hours)) {
+        char *time = report_hours_text(facts.hours);
+        cmus_file_writer_print(writer, ", and took %s for the %s", time,
                                evaluation->folds == 1 ? "fold" : "folds together");
+        cmus_free(time);
+    }
     if (!isnan(facts.kilowatt_hours))
         cmus_file_writer_print(writer, " and %.3g kWh of the processors", facts.kilowatt_hours);
     cmus_file_writer_print(writer, ".</p>\n");

@@ -19,6 +19,12 @@ double report_hours_between(const char *started, const char *ended) {
     return (seconds_of(ended) - seconds_of(started)) / 3600;
 }
 
+char *report_hours_text(double hours) {
+    if (hours < 1.0 / 60)
+        return cmus_format_string("%.0f s", hours * 3600);
+    return hours < 1 ? cmus_format_string("%.0f min", hours * 60) : cmus_format_string("%.2f h", hours);
+}
+
 const char *report_run_text(const report_evaluation *evaluation, const char *key) {
     return json_string_value(json_object_get(evaluation->used[0]->information, key));
 }

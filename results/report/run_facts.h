@@ -23,6 +23,9 @@ void report_run_facts_free(report_run_facts *facts);
 /* Hours between "2025-01-01T08:00:00Z" and another such text; NaN if one is missing or is no such text. */
 double report_hours_between(const char *started, const char *ended);
 
+/* "38 s", "12 min", "7.50 h". Free with cmus_free(). */
+char *report_hours_text(double hours);
+
 /* The text of this key that the first fold has; NULL if there is none. Owned by the fold. */
 const char *report_run_text(const report_evaluation *evaluation, const char *key);
 
