@@ -144,9 +144,17 @@ static cmus_status make_stage(job *work) {
     return cmus_folder_make(work->stage);
 }
 
-/* Images of the wrong cases, in so many bytes that the page stays below 5 MB. */
+/* Letters of base64 that keep the page below 5 MB: what the pictures and some room for the tables leave of it. */
+static size_t thumbnail_budget(const job *work) {
+    const size_t whole = 4000000, least = 500000;
+    size_t pictures = 0;
+    for (size_t i = 0; i < work->pictures.count; i++)
+        pictures += strlen(work->pictures.list[i].svg);
+    return (pictures + least < whole ? whole - pictures : least) / work->given->runs;
+}
+
+/* Images of the wrong cases. */
 static cmus_status make_thumbnails(job *work) {
-    enum { BUDGET = 3 << 20 };
     if (!work->given->data)
         return CMUS_OK;
     cmus_dataset *dataset;
@@ -154,8 +162,7 @@ static cmus_status make_thumbnails(job *work) {
     work->thumbnails = cmus_allocate(work->given->runs, sizeof *work->thumbnails);
     cmus_status status = CMUS_OK;
     for (size_t i = 0; i < work->given->runs && status == CMUS_OK; i++)
-        status =
-            report_thumbnails_make(dataset, &work->evaluations[i], BUDGET / work->given->runs, &work->thumbnails[i]);
+        status = report_thumbnails_make(dataset, &work->evaluations[i], thumbnail_budget(work), &work->thumbnails[i]);
     cmus_dataset_close(dataset);
     return status;
 }
