@@ -22,16 +22,26 @@ static const report_evaluation *evaluation_of(const void *context) {
     return ((const run_section *)context)->evaluation;
 }
 
-/* Writes the picture; takes over the name. */
-static void write_picture(cmus_file_writer *writer, const run_section *section, char *name, const char *label) {
+/* Writes a picture, that of every head if each has one, or why it was not drawn. */
+static void write_figure(cmus_file_writer *writer, const void *context, report_figure figure) {
+    const run_section *section = context;
     const report_pictures *pictures = section->page->pictures;
-    size_t i = 0;
-    while (i < pictures->count && strcmp(pictures->list[i].name, name) != 0)
-        i++;
-    if (i == pictures->count)
-        cmus_fatal("the picture %s was not drawn", name);
-    report_html_picture(writer, &pictures->list[i], label);
-    cmus_free(name);
+    const report_figure_kind *kind = &report_figure_kinds[figure];
+    for (int head = 0; head < (kind->of_each_head ? REPORT_HEADS : 1); head++) {
+        if (!section->evaluation->heads[head].present)
+            continue;
+        char *name = report_figure_name(section->prefix, figure, head);
+        size_t i = 0;
+        while (i < pictures->count && strcmp(pictures->list[i].name, name) != 0)
+            i++;
+        if (i == pictures->count)
+            cmus_fatal("the picture %s was not drawn", name);
+        if (pictures->list[i].svg)
+            report_html_picture(writer, &pictures->list[i], kind->label);
+        else
+            cmus_file_writer_print(writer, "<p class=\"note\">%s</p>\n", pictures->list[i].missing);
+        cmus_free(name);
+    }
 }
 
 /* One run alone is named in the page's title. */
@@ -70,23 +80,29 @@ static void write_classes(cmus_file_writer *writer, const void *context) {
 }
 
 static void write_confusion(cmus_file_writer *writer, const void *context) {
-    const run_section *section = context;
-    for (int head = 0; head < REPORT_HEADS; head++)
-        if (section->evaluation->heads[head].present)
-            write_picture(writer, section, report_confusion_name(section->prefix, head), "Confusion matrix");
+    write_figure(writer, context, REPORT_FIGURE_CONFUSION);
 }
 
 static void write_roc(cmus_file_writer *writer, const void *context) {
-    const run_section *section = context;
-    for (int head = 0; head < REPORT_HEADS; head++)
-        if (section->evaluation->heads[head].present)
-            write_picture(writer, section, report_roc_name(section->prefix, head), "ROC curves");
+    write_figure(writer, context, REPORT_FIGURE_ROC);
+}
+
+static void write_precision_recall(cmus_file_writer *writer, const void *context) {
+    write_figure(writer, context, REPORT_FIGURE_PRECISION_RECALL);
+}
+
+static void write_calibration(cmus_file_writer *writer, const void *context) {
+    write_figure(writer, context, REPORT_FIGURE_CALIBRATION);
+}
+
+static void write_bags(cmus_file_writer *writer, const void *context) {
+    write_figure(writer, context, REPORT_FIGURE_BAG_SIZE);
+    write_figure(writer, context, REPORT_FIGURE_WEIGHTS);
 }
 
 static void write_curves(cmus_file_writer *writer, const void *context) {
-    const run_section *section = context;
-    write_picture(writer, section, report_loss_name(section->prefix), "Loss over the epochs");
-    write_picture(writer, section, report_accuracy_name(section->prefix), "Accuracy over the epochs");
+    for (report_figure figure = REPORT_FIGURE_LOSS; figure <= REPORT_FIGURE_DISTANCE; figure++)
+        write_figure(writer, context, figure);
 }
 
 static void write_folds(cmus_file_writer *writer, const void *context) {
@@ -146,9 +162,20 @@ static void write_comparison(cmus_file_writer *writer, const void *context) {
 
 static void write_runs(cmus_file_writer *writer, const void *context) {
     static const report_field fields[] = {
-        {"name", write_name},       {"lead", write_lead},           {"cards", write_cards}, {"heads", write_heads},
-        {"classes", write_classes}, {"confusion", write_confusion}, {"roc", write_roc},     {"curves", write_curves},
-        {"folds", write_folds},     {"wrong", write_wrong},         {"made", write_made},
+        {"name", write_name},
+        {"lead", write_lead},
+        {"cards", write_cards},
+        {"heads", write_heads},
+        {"classes", write_classes},
+        {"confusion", write_confusion},
+        {"roc", write_roc},
+        {"precision_recall", write_precision_recall},
+        {"calibration", write_calibration},
+        {"bags", write_bags},
+        {"curves", write_curves},
+        {"folds", write_folds},
+        {"wrong", write_wrong},
+        {"made", write_made},
     };
     const report_page *page = context;
     for (size_t i = 0; i < page->runs; i++) {
