@@ -71,7 +71,7 @@ static size_t merge_groups(group *groups, size_t count) {
     return merged;
 }
 
-/* $fusion and $tem: "index accuracy low high"; $counts: "index cases"; the names of the groups as tics. */
+/* $fusion and $tem: "index accuracy low high"; $counts: "index cases". */
 static void write_groups(report_plot *plot, const group *groups, size_t count) {
     static const report_head heads[] = {REPORT_FUSION, REPORT_TEM};
     for (size_t k = 0; k < 2; k++) {
@@ -87,7 +87,12 @@ static void write_groups(report_plot *plot, const group *groups, size_t count) {
     cmus_file_writer_print(plot->script, "$counts << END_OF_DATA\n");
     for (size_t i = 0; i < count; i++)
         cmus_file_writer_print(plot->script, "%zu %zu\n", i, groups[i].cases);
-    cmus_file_writer_print(plot->script, "END_OF_DATA\nset xtics (");
+    cmus_file_writer_print(plot->script, "END_OF_DATA\n");
+}
+
+/* The sizes of the groups as tics: "3", "4–6". */
+static void write_tics(report_plot *plot, const group *groups, size_t count) {
+    cmus_file_writer_print(plot->script, "set xtics (");
     for (size_t i = 0; i < count; i++) {
         cmus_file_writer_print(plot->script, "%s'%d", i ? ", " : "", groups[i].first);
         if (groups[i].last > groups[i].first)
@@ -106,21 +111,26 @@ cmus_status report_draw_bag_size(const report_evaluation *evaluation, report_hea
     group *groups = group_cases(evaluation);
     size_t count = merge_groups(groups, evaluation->cases);
     write_groups(&plot, groups, count);
-    cmus_free(groups);
     report_plot_two_panels(&plot);
     report_plot_panel(&plot, REPORT_UPPER_PANEL);
-    cmus_file_writer_print(plot.script,
-                           "set xrange [-0.6:%zu.6]\nset format x ''\nset yrange [0:1.005]\nset ytics 0.2\n"
-                           "set ylabel 'Accuracy with 95 %% interval'\nset key bottom right Left reverse samplen 1\n"
-                           "plot $fusion using ($1-0.1):2:3:4 with yerrorbars linecolor rgb '%s' linewidth 1.4 "
-                           "pointtype 7 pointsize 0.6 title 'Fusion', \\\n"
-                           " $tem using ($1+0.1):2:3:4 with yerrorbars linecolor rgb '%s' linewidth 1.4 "
-                           "pointtype 5 pointsize 0.5 title 'TEM'\n",
-                           count - 1, report_colour(REPORT_FUSION), report_colour(REPORT_TEM));
+    cmus_file_writer_print(
+        plot.script,
+        "set xrange [-0.6:%zu.6]\nset xtics 1\nset format x ''\nset yrange [0:1.005]\nset ytics 0.2\n"
+        "set ylabel 'Accuracy with 95 %% interval'\nset key bottom right Left reverse samplen 1\n"
+        "plot $fusion using ($1-0.1):2:3:4 with yerrorbars linecolor rgb '%s' linewidth 1.4 "
+        "pointtype 7 pointsize 0.6 title 'Fusion', \\\n"
+        " $tem using ($1+0.1):2:3:4 with yerrorbars linecolor rgb '%s' linewidth 1.4 "
+        "pointtype 5 pointsize 0.5 title 'TEM'\n",
+        count - 1, report_colour(REPORT_FUSION), report_colour(REPORT_TEM));
     report_plot_panel(&plot, REPORT_LOWER_PANEL);
+    write_tics(&plot, groups, count);
+    size_t largest = 0;
+    for (size_t i = 0; i < count; i++)
+        largest = groups[i].cases > largest ? groups[i].cases : largest;
+    report_plot_counts(&plot, largest);
+    cmus_free(groups);
     cmus_file_writer_print(plot.script,
-                           "set yrange [0:*]\nset ytics autofreq\nset xlabel 'TEM images of the case'\n"
-                           "set ylabel 'Cases'\n"
+                           "set xlabel 'TEM images of the case'\n"
                            "plot $counts using 1:2:(0.7) with boxes linecolor rgb '#6E6E6E' fillstyle transparent "
                            "solid 0.5 border notitle\n");
     return report_plot_end(&plot);

@@ -43,10 +43,13 @@ cmus_status report_draw_calibration(const report_evaluation *evaluation, report_
                            "pointsize 0.5 title 'with 95 %% interval', \\\n"
                            " $bins using 1:2 with lines linecolor rgb '%s' linewidth 2.2 notitle\n",
                            report_colour(head), report_colour(head));
+    size_t largest = 0;
+    for (int i = 0; i < REPORT_CALIBRATION_BINS; i++)
+        largest = bins[i].cases > largest ? bins[i].cases : largest;
     report_plot_panel(&plot, REPORT_LOWER_PANEL);
+    report_plot_counts(&plot, largest);
     cmus_file_writer_print(plot.script,
-                           "set yrange [0:*]\nset ytics autofreq\nset xlabel 'Confidence (largest probability)'\n"
-                           "set ylabel 'Cases'\n"
+                           "set xlabel 'Confidence (largest probability)'\n"
                            "plot $counts using 1:2:(%.9g) with boxes linecolor rgb '%s' fillstyle transparent solid "
                            "0.5 border notitle\n",
                            0.94 / REPORT_CALIBRATION_BINS, report_colour(head));

@@ -92,7 +92,12 @@ static cmus_status draw_series(const report_evaluation *evaluation, const char *
                                const char *name) {
     report_plot plot;
     CMUS_TRY(report_plot_begin(folder, name, 440, 355, &plot));
-    report_plot_title(&plot, evaluation, title);
+    const char *folds = evaluation->folds < 2                          ? ""
+                        : evaluation->folds <= REPORT_MOST_FOLD_CURVES ? ": mean and every fold"
+                                                                       : ": mean of the folds";
+    char *whole = cmus_format_string("%s%s", title, folds);
+    report_plot_title(&plot, evaluation, whole);
+    cmus_free(whole);
     char *epochs = epoch_axis(evaluation);
     cmus_file_writer_print(plot.script,
                            "set xlabel \"Epoch\\n \"\nset ylabel '%s'\nset yrange [%s]\n%s\n"
@@ -180,6 +185,5 @@ cmus_status report_draw_distance(const report_evaluation *evaluation, report_hea
                                  const char *name) {
     static const series drawn[] = {{REPORT_TRAIN_DISTANCE, "training", 0}, {REPORT_VAL_DISTANCE, "held-out fold", 1}};
     (void)head;
-    return draw_series(evaluation, "Distance between TEM images of a case", "Mean distance", "*:*", drawn, 2, folder,
-                       name);
+    return draw_series(evaluation, "Distance of TEM images", "Mean distance", "*:*", drawn, 2, folder, name);
 }

@@ -54,7 +54,7 @@ const char *report_weights_missing(const report_evaluation *evaluation) {
 /* "middle percent" of every bin; images that were left out of the fusion have a column of their own, left of 0. */
 static void write_counts(report_plot *plot, const char *block, const weight_counts *counts) {
     double all = counts->images ? (double)counts->images : 1;
-    cmus_file_writer_print(plot->script, "$%s << END_OF_DATA\n-0.1 %.5g\n\n\n", block,
+    cmus_file_writer_print(plot->script, "$%s << END_OF_DATA\n-0.14 %.5g\n\n\n", block,
                            100 * (double)counts->left_out / all);
     for (int i = 0; i < BINS; i++)
         cmus_file_writer_print(plot->script, "%.5g %.5g\n", (i + 0.5) / BINS, 100 * (double)counts->bins[i] / all);
@@ -72,8 +72,8 @@ cmus_status report_draw_weights(const report_evaluation *evaluation, report_head
     write_counts(&plot, "wrong", &counts[0]);
     write_counts(&plot, "right", &counts[1]);
     cmus_file_writer_print(plot.script,
-                           "set xrange [-0.18:1.02]\nset yrange [0:*]\n"
-                           "set xtics ('left out' -0.1, '0.2' 0.2, '0.4' 0.4, '0.6' 0.6, '0.8' 0.8, '1' 1)\n"
+                           "set xrange [-0.25:1.02]\nset yrange [0:*]\n"
+                           "set xtics ('left out' -0.14, '0' 0, '0.2' 0.2, '0.4' 0.4, '0.6' 0.6, '0.8' 0.8, '1' 1)\n"
                            "set xlabel \"Weight\\n \"\nset ylabel 'Images in %%'\n"
                            "set key below center horizontal Left reverse samplen 2\n"
                            "set style fill transparent solid 0.35 noborder\n"

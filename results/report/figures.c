@@ -28,6 +28,11 @@ const char *report_colour(size_t index) {
     return colours[index % REPORT_COLOURS];
 }
 
+const char *report_figure_missing(const report_evaluation *evaluation, report_figure figure) {
+    const report_figure_kind *kind = &report_figure_kinds[figure];
+    return kind->missing ? kind->missing(evaluation) : NULL;
+}
+
 char *report_figure_name(const char *prefix, report_figure figure, report_head head) {
     const report_figure_kind *kind = &report_figure_kinds[figure];
     return kind->of_each_head ? cmus_format_string("%s%s-%s", prefix, kind->key, report_head_keys[head])
@@ -57,32 +62,39 @@ void report_plot_panel(report_plot *plot, report_panel panel) {
         cmus_file_writer_print(plot->script, "set tmargin at screen 0.88\nset bmargin at screen 0.4\n");
     else
         cmus_file_writer_print(plot->script, "set tmargin at screen 0.35\nset bmargin at screen 0.13\n"
-                                             "unset title\nunset key\nset format x\nset autoscale y\n");
+                                             "unset title\nunset key\nset format x\n");
 }
 
-/* Draws one picture, or notes why not, and adds it to the list. */
+void report_plot_counts(report_plot *plot, size_t largest) {
+    static const size_t factors[] = {1, 2, 5};
+    enum { MOST_STEPS = 4 };
+    size_t power = 1, step = 1;
+    for (size_t i = 0; step * MOST_STEPS < largest; i++) {
+        step = power * factors[i % 3];
+        power *= i % 3 == 2 ? 10 : 1;
+    }
+    cmus_file_writer_print(plot->script, "set yrange [0:%.9g]\nset ytics %zu\nset ylabel 'Cases'\n",
+                           1.05 * (double)(largest ? largest : 1), step);
+}
+
+/* Draws one picture and adds it to the list. */
 static cmus_status draw(const report_evaluation *evaluation, report_figure figure, report_head head, const char *folder,
                         const char *prefix, report_pictures *pictures) {
     enum { SVG_LIMIT = 256 << 20 };
-    const report_figure_kind *kind = &report_figure_kinds[figure];
-    report_picture picture = {.name = report_figure_name(prefix, figure, head),
-                              .missing = kind->missing ? kind->missing(evaluation) : NULL};
-    cmus_status status = CMUS_OK;
-    if (!picture.missing) {
-        char *path = cmus_format_string("%s/%s.svg", folder, picture.name);
-        size_t size;
-        status = kind->draw(evaluation, head, folder, picture.name);
-        if (status == CMUS_OK)
-            status = cmus_file_read(path, SVG_LIMIT, &picture.svg, &size);
-        cmus_free(path);
-    }
+    char *name = report_figure_name(prefix, figure, head), *svg = NULL;
+    char *path = cmus_format_string("%s/%s.svg", folder, name);
+    size_t size;
+    cmus_status status = report_figure_kinds[figure].draw(evaluation, head, folder, name);
+    if (status == CMUS_OK)
+        status = cmus_file_read(path, SVG_LIMIT, &svg, &size);
+    cmus_free(path);
     if (status != CMUS_OK) {
-        cmus_free(picture.name);
+        cmus_free(name);
         return status;
     }
     size_t capacity = pictures->count;
     pictures->list = cmus_grow(pictures->list, &capacity, pictures->count + 1, sizeof(report_picture));
-    pictures->list[pictures->count++] = picture;
+    pictures->list[pictures->count++] = (report_picture){name, svg};
     return CMUS_OK;
 }
 
@@ -90,6 +102,8 @@ cmus_status report_draw_figures(const report_evaluation *evaluation, const char 
                                 report_pictures *pictures) {
     for (int figure = 0; figure < REPORT_FIGURES; figure++) {
         int heads = report_figure_kinds[figure].of_each_head ? REPORT_HEADS : 1;
+        if (report_figure_missing(evaluation, figure))
+            continue;
         for (int head = 0; head < heads; head++)
             if (evaluation->heads[head].present)
                 CMUS_TRY(draw(evaluation, figure, head, folder, prefix, pictures));

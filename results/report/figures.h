@@ -37,7 +37,8 @@ typedef struct report_figure_kind {
     const char *key;   /* in file names: "roc" */
     const char *label; /* for people who can't see it: "ROC curves" */
     bool of_each_head;
-    /* Why it can't be drawn of these folds, as a sentence for the page, or NULL; may be NULL itself. */
+    /* Why it can't be drawn of these folds, as a sentence for the page, or NULL. Is NULL itself for a picture that
+     * always can. */
     const char *(*missing)(const report_evaluation *evaluation);
     /* Draws FOLDER/NAME.svg and .png; the head is REPORT_FUSION for a picture that is not drawn of each head. */
     cmus_status (*draw)(const report_evaluation *evaluation, report_head head, const char *folder, const char *name);
@@ -45,13 +46,15 @@ typedef struct report_figure_kind {
 
 extern const report_figure_kind report_figure_kinds[REPORT_FIGURES];
 
+/* Why a picture is missing, or NULL. */
+const char *report_figure_missing(const report_evaluation *evaluation, report_figure figure);
+
 /* Name of a picture without ending, with a prefix that tells runs apart, "a-roc-fusion"; free with cmus_free(). */
 char *report_figure_name(const char *prefix, report_figure figure, report_head head);
 
-/* A picture: its name and the text of its SVG, or why it was not drawn. */
+/* A picture that was drawn: its name and the text of its SVG. */
 typedef struct report_picture {
     char *name, *svg;
-    const char *missing; /* a sentence if svg is NULL */
 } report_picture;
 
 typedef struct report_pictures {
@@ -59,8 +62,8 @@ typedef struct report_pictures {
     size_t count;
 } report_pictures;
 
-/* Draws all of them into the folder and adds them to the list, which the caller frees by report_pictures_free(), also
- * after a failure. */
+/* Draws all that are not missing into the folder and adds them to the list, which the caller frees by
+ * report_pictures_free(), also after a failure. */
 cmus_status report_draw_figures(const report_evaluation *evaluation, const char *folder, const char *prefix,
                                 report_pictures *pictures);
 void report_pictures_free(report_pictures *pictures);
@@ -102,5 +105,8 @@ void report_plot_title(report_plot *plot, const report_evaluation *evaluation, c
 void report_plot_two_panels(report_plot *plot);
 typedef enum report_panel { REPORT_UPPER_PANEL, REPORT_LOWER_PANEL } report_panel;
 void report_plot_panel(report_plot *plot, report_panel panel);
+
+/* The axis of the lower panel, from 0, with at most five tics at round numbers. */
+void report_plot_counts(report_plot *plot, size_t largest);
 
 #endif

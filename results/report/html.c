@@ -27,7 +27,10 @@ static void write_figure(cmus_file_writer *writer, const void *context, report_f
     const run_section *section = context;
     const report_pictures *pictures = section->page->pictures;
     const report_figure_kind *kind = &report_figure_kinds[figure];
-    for (int head = 0; head < (kind->of_each_head ? REPORT_HEADS : 1); head++) {
+    const char *missing = report_figure_missing(section->evaluation, figure);
+    if (missing)
+        cmus_file_writer_print(writer, "<p class=\"note\">%s</p>\n", missing);
+    for (int head = 0; !missing && head < (kind->of_each_head ? REPORT_HEADS : 1); head++) {
         if (!section->evaluation->heads[head].present)
             continue;
         char *name = report_figure_name(section->prefix, figure, head);
@@ -36,10 +39,7 @@ static void write_figure(cmus_file_writer *writer, const void *context, report_f
             i++;
         if (i == pictures->count)
             cmus_fatal("the picture %s was not drawn", name);
-        if (pictures->list[i].svg)
-            report_html_picture(writer, &pictures->list[i], kind->label);
-        else
-            cmus_file_writer_print(writer, "<p class=\"note\">%s</p>\n", pictures->list[i].missing);
+        report_html_picture(writer, &pictures->list[i], kind->label);
         cmus_free(name);
     }
 }
