@@ -5,19 +5,16 @@
 
 #include <stddef.h>
 
-/* Bin i of width 1/15 is from i/15 to (i + 1)/15, without its upper end but for the last. */
-enum { REPORT_CALIBRATION_BINS = 15 };
+#include "report/report_metrics.h"
 
-typedef struct report_calibration_bin {
+typedef struct report_confidence_bin {
     size_t cases, right;
     double confidence; /* sum over the cases */
-} report_calibration_bin;
+} report_confidence_bin;
 
-/* In which bin a confidence in 0 ... 1 lies. */
-size_t report_calibration_bin_of(double confidence);
-
-/* Probabilities are [cases][classes], labels [cases]; the predicted class is that of report_argmax(). */
+/* Bins by report_calibration_bin(). Probabilities are [cases][classes], labels [cases]; the predicted class is that of
+ * report_argmax(). */
 void report_calibration_compute(const double *probabilities, const int *labels, size_t cases, size_t classes,
-                                report_calibration_bin bins[REPORT_CALIBRATION_BINS]);
+                                report_confidence_bin bins[REPORT_CALIBRATION_BINS]);
 
 #endif

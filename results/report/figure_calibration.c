@@ -3,10 +3,11 @@
 #include "cmus/memory.h"
 #include "report/calibration.h"
 #include "report/figures.h"
+#include "report/report_text.h"
 #include "report/wilson.h"
 
 /* $bins: "confidence accuracy low high" of the bins that have cases; $counts: "middle cases" of all. */
-static void write_bins(report_plot *plot, const report_calibration_bin *bins) {
+static void write_bins(report_plot *plot, const report_confidence_bin *bins) {
     cmus_file_writer_print(plot->script, "$bins << END_OF_DATA\n");
     for (int i = 0; i < REPORT_CALIBRATION_BINS; i++)
         if (bins[i].cases) {
@@ -25,10 +26,12 @@ cmus_status report_draw_calibration(const report_evaluation *evaluation, report_
                                     const char *name) {
     report_plot plot;
     CMUS_TRY(report_plot_begin(folder, name, 440, 460, &plot));
-    char *title = cmus_format_string("Calibration, %s", report_head_labels[head]);
+    char *error = report_percent(evaluation->heads[head].pooled.values[REPORT_METRIC_ECE]);
+    char *title = cmus_format_string("Calibration, %s, ECE in %%: %s", report_head_labels[head], error);
     report_plot_title(&plot, evaluation, title);
     cmus_free(title);
-    report_calibration_bin bins[REPORT_CALIBRATION_BINS];
+    cmus_free(error);
+    report_confidence_bin bins[REPORT_CALIBRATION_BINS];
     report_calibration_compute(evaluation->heads[head].probabilities, evaluation->labels, evaluation->cases,
                                evaluation->classes, bins);
     write_bins(&plot, bins);
