@@ -65,9 +65,14 @@ cmus_status report_draw_figures(const report_evaluation *evaluation, const char 
     CMUS_TRY(keep_picture(report_draw_curves(evaluation, REPORT_TRAIN_LOSS, REPORT_VAL_LOSS, "Loss", folder, name),
                           folder, name, pictures));
     name = report_accuracy_name(prefix);
-    return keep_picture(
+    CMUS_TRY(keep_picture(
         report_draw_curves(evaluation, REPORT_TRAIN_ACCURACY, REPORT_VAL_ACCURACY, "Accuracy", folder, name), folder,
-        name, pictures);
+        name, pictures));
+    for (size_t i = 0; i < report_tsne_pictures(evaluation); i++) {
+        name = report_tsne_name(prefix, evaluation, i);
+        CMUS_TRY(keep_picture(report_draw_tsne(evaluation, i, folder, name), folder, name, pictures));
+    }
+    return CMUS_OK;
 }
 
 void report_pictures_free(report_pictures *pictures) {

@@ -43,6 +43,13 @@ cmus_status report_draw_confusion(const report_evaluation *evaluation, report_he
 cmus_status report_draw_curves(const report_evaluation *evaluation, report_curve training, report_curve held_out,
                                const char *label, const char *folder, const char *name);
 
+/* figure_tsne.c: a picture for each of the first folds with saved features; how many there are, 0 without features. */
+size_t report_tsne_pictures(const report_evaluation *evaluation);
+char *report_tsne_name(const char *prefix, const report_evaluation *evaluation, size_t picture);
+cmus_status report_draw_tsne(const report_evaluation *evaluation, size_t picture, const char *folder, const char *name);
+/* What these pictures show and leave out, for people; NULL if there are none. Free with cmus_free(). */
+char *report_tsne_note(const report_evaluation *evaluation);
+
 /* Sets the title, and the mark of a partial report. */
 void report_plot_title(report_plot *plot, const report_evaluation *evaluation, const char *title);
 

@@ -89,6 +89,20 @@ static void write_curves(cmus_file_writer *writer, const void *context) {
     write_picture(writer, section, report_accuracy_name(section->prefix), "Accuracy over the epochs");
 }
 
+static void write_features(cmus_file_writer *writer, const void *context) {
+    const run_section *section = context;
+    char *note = report_tsne_note(section->evaluation);
+    cmus_file_writer_print(writer, "<p class=\"note\">%s</p>\n<div class=\"figures small\">\n",
+                           note ? note
+                                : "No features of the held-out cases were saved; cmus-train does so with "
+                                  "<code>save_features: true</code>.");
+    for (size_t i = 0; i < report_tsne_pictures(section->evaluation); i++)
+        write_picture(writer, section, report_tsne_name(section->prefix, section->evaluation, i),
+                      "t-SNE of the fused features");
+    cmus_file_writer_print(writer, "</div>");
+    cmus_free(note);
+}
+
 static void write_folds(cmus_file_writer *writer, const void *context) {
     report_html_folds(writer, evaluation_of(context));
 }
@@ -146,9 +160,9 @@ static void write_comparison(cmus_file_writer *writer, const void *context) {
 
 static void write_runs(cmus_file_writer *writer, const void *context) {
     static const report_field fields[] = {
-        {"name", write_name},       {"lead", write_lead},           {"cards", write_cards}, {"heads", write_heads},
-        {"classes", write_classes}, {"confusion", write_confusion}, {"roc", write_roc},     {"curves", write_curves},
-        {"folds", write_folds},     {"wrong", write_wrong},         {"made", write_made},
+        {"name", write_name},         {"lead", write_lead},           {"cards", write_cards}, {"heads", write_heads},
+        {"classes", write_classes},   {"confusion", write_confusion}, {"roc", write_roc},     {"curves", write_curves},
+        {"features", write_features}, {"folds", write_folds},         {"wrong", write_wrong}, {"made", write_made},
     };
     const report_page *page = context;
     for (size_t i = 0; i < page->runs; i++) {
