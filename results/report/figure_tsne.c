@@ -13,7 +13,7 @@
 
 /* Bounds of time, and of what can be told apart in a picture. */
 enum { MOST_FOLDS = 10, MOST_IN_FOLD = 2000, MOST_IN_ALL = 6000 };
-enum { MOST_BELOW = 12 }; /* classes whose key fits below the picture */
+enum { MOST_BELOW = 8 }; /* classes whose key fits below the picture */
 static const uint64_t seed = 1;
 
 static bool can_be_drawn(const report_fold *fold) {
@@ -190,13 +190,13 @@ static void write_plot_command(report_plot *plot, const report_evaluation *evalu
     for (size_t i = 0; i < classes; i++)
         if (has_wrong[i])
             cmus_file_writer_print(plot->script,
-                                   ", \\\n $wrong_%zu with points pointtype %d pointsize %.2f linewidth 1.6 "
+                                   ", \\\n $wrong_%zu with points pointtype %d pointsize %.2f linewidth 1.3 "
                                    "linecolor rgb 'black' notitle",
-                                   i, outlines[i % SHAPES], 1.25 * size);
+                                   i, outlines[i % SHAPES], 1.35 * size);
     cmus_file_writer_print(plot->script,
-                           ", \\\n NaN with points pointtype 6 pointsize %.2f linewidth 1.6 linecolor rgb 'black' "
+                           ", \\\n NaN with points pointtype 6 pointsize %.2f linewidth 1.3 linecolor rgb 'black' "
                            "title 'wrong'\n",
-                           1.25 * size);
+                           1.35 * size);
     cmus_free(has_points);
     cmus_free(has_wrong);
 }
@@ -204,9 +204,9 @@ static void write_plot_command(report_plot *plot, const report_evaluation *evalu
 static cmus_status draw_layout(const report_evaluation *evaluation, const report_fold *fold, const fold_layout *layout,
                                const char *folder, const char *name) {
     bool below = evaluation->classes <= MOST_BELOW;
-    int rows = (int)(evaluation->classes + 2) / 2; /* of the key, with "wrong" */
+    int rows = (int)evaluation->classes + 1; /* of the key, with "wrong" */
     report_plot plot;
-    CMUS_TRY(report_plot_begin(folder, name, below ? 400 : 600, below ? 430 + 16 * rows : 440, &plot));
+    CMUS_TRY(report_plot_begin(folder, name, below ? 400 : 600, below ? 420 + 16 * rows : 440, &plot));
     char *fold_name = report_fold_name(evaluation->run, fold);
     char *title = cmus_format_string("t-SNE, %s", fold_name);
     report_plot_title(&plot, evaluation, title);
@@ -217,7 +217,7 @@ static cmus_status draw_layout(const report_evaluation *evaluation, const report
                            "unset tics\nunset grid\nset border 15 linecolor rgb '#888888' linewidth 0.5\n"
                            "set xlabel \"%zu%s cases, %zu wrong\\n \"\nset key %s Left reverse samplen 1\n",
                            layout->count, of_all, layout->wrong,
-                           below ? "below center vertical maxcols 2" : "outside right");
+                           below ? "below center vertical maxcols 1" : "outside right");
     write_plot_command(&plot, evaluation, layout);
     cmus_free(of_all);
     cmus_free(title);
