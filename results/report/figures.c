@@ -77,16 +77,12 @@ void report_plot_counts(report_plot *plot, size_t largest) {
                            1.05 * (double)(largest ? largest : 1), step);
 }
 
-/* Draws one picture and adds it to the list. */
-static cmus_status draw(const report_evaluation *evaluation, report_figure figure, report_head head, const char *folder,
-                        const char *prefix, report_pictures *pictures) {
+/* Adds a picture after it was drawn; takes over the name. */
+static cmus_status keep_picture(cmus_status drawn, const char *folder, char *name, report_pictures *pictures) {
     enum { SVG_LIMIT = 256 << 20 };
-    char *name = report_figure_name(prefix, figure, head), *svg = NULL;
-    char *path = cmus_format_string("%s/%s.svg", folder, name);
+    char *path = cmus_format_string("%s/%s.svg", folder, name), *svg = NULL;
     size_t size;
-    cmus_status status = report_figure_kinds[figure].draw(evaluation, head, folder, name);
-    if (status == CMUS_OK)
-        status = cmus_file_read(path, SVG_LIMIT, &svg, &size);
+    cmus_status status = drawn == CMUS_OK ? cmus_file_read(path, SVG_LIMIT, &svg, &size) : drawn;
     cmus_free(path);
     if (status != CMUS_OK) {
         cmus_free(name);
@@ -98,15 +94,28 @@ static cmus_status draw(const report_evaluation *evaluation, report_figure figur
     return CMUS_OK;
 }
 
+/* Draws a picture of the table, of every head if each has one. */
+static cmus_status draw_figure(const report_evaluation *evaluation, report_figure figure, const char *folder,
+                               const char *prefix, report_pictures *pictures) {
+    const report_figure_kind *kind = &report_figure_kinds[figure];
+    if (report_figure_missing(evaluation, figure))
+        return CMUS_OK;
+    for (int head = 0; head < (kind->of_each_head ? REPORT_HEADS : 1); head++) {
+        if (!evaluation->heads[head].present)
+            continue;
+        char *name = report_figure_name(prefix, figure, head);
+        CMUS_TRY(keep_picture(kind->draw(evaluation, head, folder, name), folder, name, pictures));
+    }
+    return CMUS_OK;
+}
+
 cmus_status report_draw_figures(const report_evaluation *evaluation, const char *folder, const char *prefix,
                                 report_pictures *pictures) {
-    for (int figure = 0; figure < REPORT_FIGURES; figure++) {
-        int heads = report_figure_kinds[figure].of_each_head ? REPORT_HEADS : 1;
-        if (report_figure_missing(evaluation, figure))
-            continue;
-        for (int head = 0; head < heads; head++)
-            if (evaluation->heads[head].present)
-                CMUS_TRY(draw(evaluation, figure, head, folder, prefix, pictures));
+    for (int figure = 0; figure < REPORT_FIGURES; figure++)
+        CMUS_TRY(draw_figure(evaluation, figure, folder, prefix, pictures));
+    for (size_t i = 0; i < report_tsne_pictures(evaluation); i++) {
+        char *name = report_tsne_name(prefix, evaluation, i);
+        CMUS_TRY(keep_picture(report_draw_tsne(evaluation, i, folder, name), folder, name, pictures));
     }
     return CMUS_OK;
 }

@@ -17,7 +17,8 @@ const char *report_colour(size_t index);
 /* Above this number of folds their thin curves are left out: nobody could tell them apart. */
 enum { REPORT_MOST_FOLD_CURVES = 20 };
 
-/* Every kind of picture. A new one is a value here, a row of the table in figures.c and a figure_*.c. */
+/* Every kind of picture but t-SNE, which is drawn of each fold. A new one is a value here, a row of the table in
+ * figures.c and a figure_*.c. */
 typedef enum report_figure {
     REPORT_FIGURE_CONFUSION,
     REPORT_FIGURE_ROC,
@@ -96,6 +97,13 @@ cmus_status report_draw_head_val_loss(const report_evaluation *evaluation, repor
 const char *report_distance_missing(const report_evaluation *evaluation);
 cmus_status report_draw_distance(const report_evaluation *evaluation, report_head head, const char *folder,
                                  const char *name);
+
+/* t-SNE: a picture for each of the first folds with saved features; how many there are, 0 without features. */
+size_t report_tsne_pictures(const report_evaluation *evaluation);
+char *report_tsne_name(const char *prefix, const report_evaluation *evaluation, size_t picture);
+cmus_status report_draw_tsne(const report_evaluation *evaluation, size_t picture, const char *folder, const char *name);
+/* What these pictures show and leave out, for people; NULL if there are none. Free with cmus_free(). */
+char *report_tsne_note(const report_evaluation *evaluation);
 
 /* Sets the title, and below it the mark of a partial report. */
 void report_plot_title(report_plot *plot, const report_evaluation *evaluation, const char *title);

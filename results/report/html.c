@@ -22,26 +22,28 @@ static const report_evaluation *evaluation_of(const void *context) {
     return ((const run_section *)context)->evaluation;
 }
 
-/* Writes a picture, that of every head if each has one, or why it was not drawn. */
+/* Writes the picture; takes over the name. */
+static void write_picture(cmus_file_writer *writer, const run_section *section, char *name, const char *label) {
+    const report_pictures *pictures = section->page->pictures;
+    size_t i = 0;
+    while (i < pictures->count && strcmp(pictures->list[i].name, name) != 0)
+        i++;
+    if (i == pictures->count)
+        cmus_fatal("the picture %s was not drawn", name);
+    report_html_picture(writer, &pictures->list[i], label);
+    cmus_free(name);
+}
+
+/* Writes a picture of the table, that of every head if each has one, or why it was not drawn. */
 static void write_figure(cmus_file_writer *writer, const void *context, report_figure figure) {
     const run_section *section = context;
-    const report_pictures *pictures = section->page->pictures;
     const report_figure_kind *kind = &report_figure_kinds[figure];
     const char *missing = report_figure_missing(section->evaluation, figure);
     if (missing)
         cmus_file_writer_print(writer, "<p class=\"note\">%s</p>\n", missing);
-    for (int head = 0; !missing && head < (kind->of_each_head ? REPORT_HEADS : 1); head++) {
-        if (!section->evaluation->heads[head].present)
-            continue;
-        char *name = report_figure_name(section->prefix, figure, head);
-        size_t i = 0;
-        while (i < pictures->count && strcmp(pictures->list[i].name, name) != 0)
-            i++;
-        if (i == pictures->count)
-            cmus_fatal("the picture %s was not drawn", name);
-        report_html_picture(writer, &pictures->list[i], kind->label);
-        cmus_free(name);
-    }
+    for (int head = 0; !missing && head < (kind->of_each_head ? REPORT_HEADS : 1); head++)
+        if (section->evaluation->heads[head].present)
+            write_picture(writer, section, report_figure_name(section->prefix, figure, head), kind->label);
 }
 
 /* One run alone is named in the page's title. */
@@ -103,6 +105,20 @@ static void write_bags(cmus_file_writer *writer, const void *context) {
 static void write_curves(cmus_file_writer *writer, const void *context) {
     for (report_figure figure = REPORT_FIGURE_LOSS; figure <= REPORT_FIGURE_DISTANCE; figure++)
         write_figure(writer, context, figure);
+}
+
+static void write_features(cmus_file_writer *writer, const void *context) {
+    const run_section *section = context;
+    char *note = report_tsne_note(section->evaluation);
+    cmus_file_writer_print(writer, "<p class=\"note\">%s</p>\n<div class=\"figures small\">\n",
+                           note ? note
+                                : "No features of the held-out cases were saved; cmus-train does so with "
+                                  "<code>save_features: true</code>.");
+    for (size_t i = 0; i < report_tsne_pictures(section->evaluation); i++)
+        write_picture(writer, section, report_tsne_name(section->prefix, section->evaluation, i),
+                      "t-SNE of the fused features");
+    cmus_file_writer_print(writer, "</div>");
+    cmus_free(note);
 }
 
 static void write_folds(cmus_file_writer *writer, const void *context) {
@@ -173,6 +189,7 @@ static void write_runs(cmus_file_writer *writer, const void *context) {
         {"calibration", write_calibration},
         {"bags", write_bags},
         {"curves", write_curves},
+        {"features", write_features},
         {"folds", write_folds},
         {"wrong", write_wrong},
         {"made", write_made},
