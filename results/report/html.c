@@ -1,13 +1,16 @@
 #include "report/html.h"
 
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cmus/log.h"
 #include "cmus/memory.h"
 #include "cmus/program.h"
+#include "report/base64.h"
 #include "report/embedded.h"
 #include "report/html_picture.h"
+#include "report/methods.h"
 #include "report/report_text.h"
 #include "report/template.h"
 
@@ -44,6 +47,11 @@ static void write_figure(cmus_file_writer *writer, const void *context, report_f
     for (int head = 0; !missing && head < (kind->of_each_head ? REPORT_HEADS : 1); head++)
         if (section->evaluation->heads[head].present)
             write_picture(writer, section, report_figure_name(section->prefix, figure, head), kind->label);
+}
+
+/* What tells the ids of this run's headings from those of others. */
+static void write_anchor(cmus_file_writer *writer, const void *context) {
+    cmus_file_writer_print(writer, "%s", ((const run_section *)context)->prefix);
 }
 
 /* One run alone is named in the page's title. */
@@ -125,8 +133,19 @@ static void write_folds(cmus_file_writer *writer, const void *context) {
     report_html_folds(writer, evaluation_of(context));
 }
 
-static void write_wrong(cmus_file_writer *writer, const void *context) {
-    report_html_wrong_cases(writer, evaluation_of(context));
+static void write_cases(cmus_file_writer *writer, const void *context) {
+    report_html_cases(writer, evaluation_of(context));
+}
+
+static void write_thumbnails(cmus_file_writer *writer, const void *context) {
+    const run_section *section = context;
+    const report_page *page = section->page;
+    if (page->thumbnails)
+        report_html_thumbnails(writer, section->evaluation, &page->thumbnails[section->evaluation - page->evaluations]);
+}
+
+static void write_methods(cmus_file_writer *writer, const void *context) {
+    report_html_methods(writer, evaluation_of(context));
 }
 
 static void write_made(cmus_file_writer *writer, const void *context) {
@@ -141,6 +160,26 @@ static void write_version(cmus_file_writer *writer, const void *context) {
 static void write_style(cmus_file_writer *writer, const void *context) {
     (void)context;
     cmus_file_writer_add(writer, report_style_css, strlen(report_style_css));
+}
+
+static void write_script(cmus_file_writer *writer, const void *context) {
+    (void)context;
+    cmus_file_writer_add(writer, report_page_js, strlen(report_page_js));
+}
+
+/* The script's hash in the page's policy: no other script runs, whatever a text in the page holds. */
+static void write_script_hash(cmus_file_writer *writer, const void *context) {
+    (void)context;
+    char digits[CMUS_SHA256_TEXT];
+    uint8_t digest[32];
+    cmus_sha256(report_page_js, strlen(report_page_js), digits);
+    for (size_t i = 0; i < sizeof digest; i++) {
+        const char byte[] = {digits[2 * i], digits[2 * i + 1], 0};
+        digest[i] = (uint8_t)strtoul(byte, NULL, 16);
+    }
+    char *text = report_base64(digest, sizeof digest);
+    cmus_file_writer_print(writer, "%s", text);
+    cmus_free(text);
 }
 
 static void write_title(cmus_file_writer *writer, const void *context) {
@@ -178,6 +217,7 @@ static void write_comparison(cmus_file_writer *writer, const void *context) {
 
 static void write_runs(cmus_file_writer *writer, const void *context) {
     static const report_field fields[] = {
+        {"anchor", write_anchor},
         {"name", write_name},
         {"lead", write_lead},
         {"cards", write_cards},
@@ -191,7 +231,9 @@ static void write_runs(cmus_file_writer *writer, const void *context) {
         {"curves", write_curves},
         {"features", write_features},
         {"folds", write_folds},
-        {"wrong", write_wrong},
+        {"cases", write_cases},
+        {"thumbnails", write_thumbnails},
+        {"methods", write_methods},
         {"made", write_made},
     };
     const report_page *page = context;
@@ -203,8 +245,10 @@ static void write_runs(cmus_file_writer *writer, const void *context) {
 
 cmus_status report_page_write(const char *path, const report_page *page) {
     static const report_field fields[] = {
-        {"title", write_title},     {"style", write_style},           {"version", write_version},
-        {"partial", write_partial}, {"comparison", write_comparison}, {"runs", write_runs},
+        {"title", write_title},           {"style", write_style},
+        {"version", write_version},       {"partial", write_partial},
+        {"comparison", write_comparison}, {"runs", write_runs},
+        {"script", write_script},         {"script_hash", write_script_hash},
     };
     cmus_file_writer *writer;
     CMUS_TRY(cmus_file_writer_open(path, &writer));

@@ -12,24 +12,27 @@
 #include "cmus/log.h"
 #include "cmus/memory.h"
 #include "cmus/program.h"
+#include "report/cases.h"
 #include "report/evaluation.h"
 #include "report/figures.h"
 #include "report/gnuplot.h"
 #include "report/html.h"
 #include "report/report_text.h"
 #include "report/summary.h"
+#include "report/thumbnails.h"
 
 typedef struct arguments {
     char **paths; /* [runs] */
     size_t runs;
-    const char *out;
+    const char *out, *data;
     bool partial;
 } arguments;
 
-enum { OPTION_OUT = 'o', OPTION_PARTIAL = 'p' };
+enum { OPTION_OUT = 'o', OPTION_PARTIAL = 'p', OPTION_DATA = 'd' };
 
 static const struct argp_option options[] = {
-    {"out", OPTION_OUT, "DIR", 0, "Folder for report.html, summary.json, summary.csv and figures/", 0},
+    {"out", OPTION_OUT, "DIR", 0, "Folder for report.html, summary.json, summary.csv, cases.csv and figures/", 0},
+    {"data", OPTION_DATA, "DIR", 0, "The data set of the runs: shows the images of wrong cases in the page", 0},
     {"partial", OPTION_PARTIAL, NULL, 0,
      "Leave out folds that are missing, unfinished or do not belong to the others, "
      "and mark the page and the pictures as partial",
@@ -43,6 +46,9 @@ static error_t parse_argument(int key, char *value, struct argp_state *state) {
     switch (key) {
     case OPTION_OUT:
         given->out = value;
+        return 0;
+    case OPTION_DATA:
+        given->data = value;
         return 0;
     case OPTION_PARTIAL:
         given->partial = true;
@@ -85,6 +91,7 @@ typedef struct job {
     report_evaluation *evaluations; /* [given->runs] */
     char **prefixes;                /* [given->runs]: of the names of the pictures */
     report_pictures pictures;
+    report_thumbnails *thumbnails; /* [given->runs]; NULL without --data */
     char *stage;
     bool made_out; /* the folder `out` was not there before */
 } job;
@@ -137,15 +144,33 @@ static cmus_status make_stage(job *work) {
     return cmus_folder_make(work->stage);
 }
 
+/* Images of the wrong cases, in so many bytes that the page stays below 5 MB. */
+static cmus_status make_thumbnails(job *work) {
+    enum { BUDGET = 3 << 20 };
+    if (!work->given->data)
+        return CMUS_OK;
+    cmus_dataset *dataset;
+    CMUS_TRY(cmus_dataset_open(work->given->data, &dataset));
+    work->thumbnails = cmus_allocate(work->given->runs, sizeof *work->thumbnails);
+    cmus_status status = CMUS_OK;
+    for (size_t i = 0; i < work->given->runs && status == CMUS_OK; i++)
+        status =
+            report_thumbnails_make(dataset, &work->evaluations[i], BUDGET / work->given->runs, &work->thumbnails[i]);
+    cmus_dataset_close(dataset);
+    return status;
+}
+
 /* Pictures, page and summaries in the hidden folder. */
 static cmus_status make_files(job *work) {
     size_t runs = work->given->runs;
     CMUS_TRY(report_gnuplot_check(work->stage));
     for (size_t i = 0; i < runs; i++)
         CMUS_TRY(report_draw_figures(&work->evaluations[i], work->stage, work->prefixes[i], &work->pictures));
-    report_page page = {work->evaluations, runs, (const char *const *)work->prefixes, &work->pictures};
+    CMUS_TRY(make_thumbnails(work));
+    report_page page = {work->evaluations, runs, (const char *const *)work->prefixes, &work->pictures,
+                        work->thumbnails};
     char *html = cmus_path_join(work->stage, "report.html"), *json = cmus_path_join(work->stage, "summary.json");
-    char *csv = cmus_path_join(work->stage, "summary.csv");
+    char *csv = cmus_path_join(work->stage, "summary.csv"), *cases = cmus_path_join(work->stage, "cases.csv");
     cmus_status status = report_page_write(html, &page);
     if (status == CMUS_OK)
         status = report_summary_json(json, work->evaluations, runs);
@@ -153,7 +178,10 @@ static cmus_status make_files(job *work) {
         status = report_summary_csv(csv, work->evaluations, runs);
     cmus_free(html);
     cmus_free(json);
+    if (status == CMUS_OK)
+        status = report_cases_csv(cases, work->evaluations, runs);
     cmus_free(csv);
+    cmus_free(cases);
     return status;
 }
 
@@ -169,7 +197,7 @@ static cmus_status take_over(const job *work, const char *name, const char *plac
 /* Moves all files to their names, the page last, and writes the manifest. */
 static cmus_status publish(const job *work) {
     static const char *const endings[] = {"svg", "png"};
-    static const char *const files[] = {"summary.csv", "summary.json", "report.html"};
+    static const char *const files[] = {"cases.csv", "summary.csv", "summary.json", "report.html"};
     size_t pictures = 2 * work->pictures.count, fixed = sizeof files / sizeof *files;
     char **names = cmus_allocate(pictures + fixed, sizeof(char *));
     char *folder = cmus_path_join(work->given->out, "figures");
@@ -259,11 +287,14 @@ static void end_job(job *work, bool failed) {
     }
     report_pictures_free(&work->pictures);
     for (size_t i = 0; i < work->given->runs; i++) {
+        if (work->thumbnails)
+            report_thumbnails_free(&work->thumbnails[i]);
         report_evaluation_free(&work->evaluations[i]);
         report_run_free(&work->runs[i]);
         cmus_free(work->prefixes[i]);
     }
     cmus_free(work->stage);
+    cmus_free(work->thumbnails);
     cmus_free(work->evaluations);
     cmus_free(work->runs);
     cmus_free(work->prefixes);
