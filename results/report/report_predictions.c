@@ -160,7 +160,7 @@ static cmus_status read_bag(const cmus_csv *table, size_t row, const layout *whe
                             report_predictions *predictions) {
     size_t at = predictions->tem_offset[row], images = predictions->tem_offset[row + 1] - at;
     size_t weights, distances, kept;
-    CMUS_TRY(read_list(table, row, where->tem_weight, FLT_MAX, predictions->tem_weight + at, images, &weights));
+    CMUS_TRY(read_list(table, row, where->tem_weight, 1, predictions->tem_weight + at, images, &weights));
     CMUS_TRY(read_list(table, row, where->tem_distance, FLT_MAX, predictions->tem_distance + at, images, &distances));
     CMUS_TRY(read_list(table, row, where->tem_kept, 1, flags, images, &kept));
     CMUS_TRY(cmus_csv_number(table, row, where->mean_distance, &predictions->mean_distance[row]));
