@@ -12,3 +12,4 @@ target_sources(test_report_cases PRIVATE
   ${CMAKE_SOURCE_DIR}/results/report/run_facts.c ${CMAKE_SOURCE_DIR}/results/report/report_predictions.c)
 cmus_unit_test(test_tsne cmus_metrics PkgConfig::JANSSON OpenMP::OpenMP_C)
 target_compile_definitions(test_tsne PRIVATE TSNE_GOLDEN="${CMAKE_SOURCE_DIR}/tests/golden/tsne.json")
+set_tests_properties(unit/test_tsne PROPERTIES ENVIRONMENT OMP_WAIT_POLICY=passive)
