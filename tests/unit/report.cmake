@@ -4,3 +4,6 @@ target_compile_definitions(test_report_metrics PRIVATE
 cmus_unit_test(test_report_text cmus_metrics PkgConfig::JANSSON)
 target_sources(test_report_text PRIVATE
   ${CMAKE_SOURCE_DIR}/results/report/report_text.c ${CMAKE_SOURCE_DIR}/results/report/html_picture.c)
+cmus_unit_test(test_report_tests_paired cmus_metrics PkgConfig::JANSSON)
+target_compile_definitions(test_report_tests_paired PRIVATE
+  COMPARISON_GOLDEN="${CMAKE_SOURCE_DIR}/tests/golden/comparison.json")
