@@ -195,7 +195,7 @@ static cmus_status publish(const job *work) {
 
 /* Three columns "ACC AUC F1" for the terminal; undefined shows as such. */
 static void print_values(const report_head_results *results, bool pooled) {
-    for (int i = 0; i < REPORT_METRICS; i++) {
+    for (int i = 0; i < REPORT_MAIN_METRICS; i++) {
         double value = pooled ? results->pooled.values[i] : results->mean[i];
         if (isnan(value))
             printf(pooled ? "  %9s" : "  %14s", "undefined");
@@ -214,9 +214,9 @@ static void print_run(const report_evaluation *evaluation) {
            evaluation->partial ? "PARTIAL, " : "", folds, evaluation->different_cases, evaluation->patients,
            evaluation->classes);
     printf("%-8s", "head");
-    for (int i = 0; i < REPORT_METRICS; i++)
+    for (int i = 0; i < REPORT_MAIN_METRICS; i++)
         printf("  %9s", report_metric_names[i].label);
-    for (int i = 0; i < REPORT_METRICS; i++)
+    for (int i = 0; i < REPORT_MAIN_METRICS; i++)
         printf("  %5s %8s", report_metric_names[i].label, "mean±SD ");
     printf("\n");
     for (int head = 0; head < REPORT_HEADS; head++) {

@@ -3,20 +3,36 @@
 #include <math.h>
 
 #include "cmus/memory.h"
+#include "report/metric_table.h"
 #include "report/report_roc.h"
 
 const report_metric_name report_metric_names[REPORT_METRICS] = {
-    [REPORT_METRIC_ACCURACY] = {"accuracy", "ACC"},
-    [REPORT_METRIC_MACRO_AUC] = {"macro_auc", "AUC"},
-    [REPORT_METRIC_MACRO_F1] = {"macro_f1", "F1"},
+    [REPORT_METRIC_ACCURACY] = {"accuracy", "ACC", "Accuracy", REPORT_SCALE_PERCENT, false},
+    [REPORT_METRIC_MACRO_AUC] = {"macro_auc", "AUC", "Macro AUC (mean of the classes' AUCs)", REPORT_SCALE_PERCENT,
+                                 false},
+    [REPORT_METRIC_MACRO_F1] = {"macro_f1", "F1", "Macro F1", REPORT_SCALE_PERCENT, false},
+    [REPORT_METRIC_BALANCED_ACCURACY] = {"balanced_accuracy", "Balanced ACC", "Balanced accuracy", REPORT_SCALE_PERCENT,
+                                         false},
+    [REPORT_METRIC_AVERAGED_ROC] = {"averaged_roc_area", "Averaged ROC", "Area of the averaged ROC curve",
+                                    REPORT_SCALE_PERCENT, false},
+    [REPORT_METRIC_WEIGHTED_F1] = {"weighted_f1", "Weighted F1", "Weighted F1", REPORT_SCALE_PERCENT, false},
+    [REPORT_METRIC_MACRO_PRECISION] = {"macro_precision", "Precision", "Macro precision", REPORT_SCALE_PERCENT, false},
+    [REPORT_METRIC_MACRO_RECALL] = {"macro_recall", "Recall", "Macro recall", REPORT_SCALE_PERCENT, false},
+    [REPORT_METRIC_MACRO_SPECIFICITY] = {"macro_specificity", "Specificity", "Macro specificity", REPORT_SCALE_PERCENT,
+                                         false},
+    [REPORT_METRIC_KAPPA] = {"kappa", "Kappa", "Cohen's kappa", REPORT_SCALE_PLAIN, false},
+    [REPORT_METRIC_MCC] = {"mcc", "MCC", "Matthews' correlation coefficient", REPORT_SCALE_PLAIN, false},
+    [REPORT_METRIC_BRIER] = {"brier", "Brier", "Brier score (sum over the classes)", REPORT_SCALE_PLAIN, true},
+    [REPORT_METRIC_ECE] = {"ece", "ECE", "Expected calibration error", REPORT_SCALE_PERCENT, true},
+    [REPORT_METRIC_LOG_LOSS] = {"log_loss", "Log loss", "Log loss", REPORT_SCALE_PLAIN, true},
 };
 
 const report_metric_name report_class_metric_names[REPORT_CLASS_METRICS] = {
-    [REPORT_CLASS_PRECISION] = {"precision", "Precision"},
-    [REPORT_CLASS_RECALL] = {"recall", "Recall"},
-    [REPORT_CLASS_SPECIFICITY] = {"specificity", "Specificity"},
-    [REPORT_CLASS_F1] = {"f1", "F1"},
-    [REPORT_CLASS_AUC] = {"auc", "AUC"},
+    [REPORT_CLASS_PRECISION] = {"precision", "Precision", "Precision", REPORT_SCALE_PERCENT, false},
+    [REPORT_CLASS_RECALL] = {"recall", "Recall", "Recall", REPORT_SCALE_PERCENT, false},
+    [REPORT_CLASS_SPECIFICITY] = {"specificity", "Specificity", "Specificity", REPORT_SCALE_PERCENT, false},
+    [REPORT_CLASS_F1] = {"f1", "F1", "F1", REPORT_SCALE_PERCENT, false},
+    [REPORT_CLASS_AUC] = {"auc", "AUC", "AUC", REPORT_SCALE_PERCENT, false},
 };
 
 size_t report_metric_count(size_t classes) {
@@ -33,10 +49,6 @@ size_t report_argmax(const double *values, size_t count) {
         if (values[i] > values[best])
             best = i;
     return best;
-}
-
-static double ratio(size_t part, size_t whole) {
-    return whole ? (double)part / (double)whole : NAN;
 }
 
 double report_class_auc(const double *probabilities, const int *labels, size_t cases, size_t classes,
@@ -66,47 +78,26 @@ size_t report_metrics_support(const report_metrics *metrics, size_t class_index)
     return support;
 }
 
-static void compute_class(report_metrics *metrics, size_t class_index) {
-    size_t classes = metrics->classes, hits = metrics->confusion[class_index * classes + class_index];
-    size_t support = report_metrics_support(metrics, class_index), predicted = 0;
-    for (size_t i = 0; i < classes; i++)
-        predicted += metrics->confusion[i * classes + class_index];
-    size_t negatives = metrics->cases - support, false_positives = predicted - hits;
-    double *values = metrics->values + report_class_metric_index(class_index, 0);
-    values[REPORT_CLASS_PRECISION] = !support ? NAN : predicted ? ratio(hits, predicted) : 0;
-    values[REPORT_CLASS_RECALL] = ratio(hits, support);
-    values[REPORT_CLASS_SPECIFICITY] = ratio(negatives - false_positives, negatives);
-    values[REPORT_CLASS_F1] = support ? ratio(2 * hits, support + predicted) : NAN;
-}
-
-/* Mean of one metric over the classes. */
-static double macro_mean(const report_metrics *metrics, report_class_metric metric) {
-    double sum = 0;
-    for (size_t i = 0; i < metrics->classes; i++)
-        sum += metrics->values[report_class_metric_index(i, metric)];
-    return sum / (double)metrics->classes;
+size_t report_calibration_bin(double probability) {
+    size_t bin = (size_t)(probability * REPORT_CALIBRATION_BINS);
+    /* the product is rounded, and an upper edge belongs to the bin below it */
+    while (bin > 0 && probability <= (double)bin / REPORT_CALIBRATION_BINS)
+        bin--;
+    while (bin + 1 < REPORT_CALIBRATION_BINS && probability > (double)(bin + 1) / REPORT_CALIBRATION_BINS)
+        bin++;
+    return bin;
 }
 
 void report_metrics_compute(const double *probabilities, const int *labels, size_t cases, size_t classes,
                             report_metrics *metrics) {
-    metrics->cases = cases;
-    metrics->classes = classes;
+    *metrics = (report_metrics){.cases = cases, .classes = classes};
     metrics->values = cmus_allocate(report_metric_count(classes), sizeof(double));
     metrics->confusion = cmus_allocate(classes * classes, sizeof(size_t));
-    size_t right = 0;
-    for (size_t i = 0; i < cases; i++) {
-        size_t predicted = report_argmax(probabilities + i * classes, classes), label = (size_t)labels[i];
-        metrics->confusion[label * classes + predicted]++;
-        right += predicted == label;
-    }
-    for (size_t i = 0; i < classes; i++) {
-        compute_class(metrics, i);
-        metrics->values[report_class_metric_index(i, REPORT_CLASS_AUC)] =
-            report_class_auc(probabilities, labels, cases, classes, i);
-    }
-    metrics->values[REPORT_METRIC_ACCURACY] = ratio(right, cases);
-    metrics->values[REPORT_METRIC_MACRO_AUC] = macro_mean(metrics, REPORT_CLASS_AUC);
-    metrics->values[REPORT_METRIC_MACRO_F1] = macro_mean(metrics, REPORT_CLASS_F1);
+    for (size_t i = 0; i < cases; i++)
+        metrics->confusion[(size_t)labels[i] * classes + report_argmax(probabilities + i * classes, classes)]++;
+    report_table *table = report_table_create(probabilities, labels, cases, classes);
+    report_table_metrics(table, NULL, metrics->values);
+    report_table_free(table);
 }
 
 void report_metrics_free(report_metrics *metrics) {
