@@ -52,12 +52,16 @@ typedef enum report_scale {
 typedef struct report_metric_name {
     const char *key;   /* in JSON and CSV: "macro_auc" */
     const char *label; /* head of a column: "AUC" */
-    const char *title; /* in full: "Macro AUC (mean of the classes' AUCs)" */
+    const char *title; /* in full: "Macro AUC" */
     report_scale scale;
     bool smaller_is_better;
+    const char *definition; /* a sentence of a Methods section; NULL for a class's metric */
 } report_metric_name;
 extern const report_metric_name report_metric_names[REPORT_METRICS];
 extern const report_metric_name report_class_metric_names[REPORT_CLASS_METRICS];
+
+/* The name of the value with this index, of the table or of a class. */
+const report_metric_name *report_metric_of(size_t value_index);
 
 typedef struct report_metrics {
     size_t cases, classes;
