@@ -8,8 +8,6 @@
 #include "report/bootstrap.h"
 #include "report/compare_cases.h"
 
-static const double interval_level = 0.95;
-
 /* What the numbers of one head are computed from. */
 typedef struct head_tables {
     double **probabilities; /* [runs]: [predictions][classes] in the common order; NULL without the head */
@@ -21,8 +19,7 @@ static double *take_rows(const report_evaluation *evaluation, report_head head, 
     size_t classes = evaluation->classes;
     double *taken = cmus_allocate_raw(count * classes, sizeof *taken);
     for (size_t i = 0; i < count; i++)
-        memcpy(taken + i * classes, evaluation->heads[head].probabilities + rows[i] * classes,
-               classes * sizeof *taken);
+        memcpy(taken + i * classes, evaluation->heads[head].probabilities + rows[i] * classes, classes * sizeof *taken);
     return taken;
 }
 
@@ -124,8 +121,10 @@ static void compare_values(report_comparison *comparison, report_head head, cons
             report_difference *one = &result->values[value];
             *one = (report_difference){.base = base[value], .other = other[value]};
             one->difference = one->other - one->base;
-            report_interval(drawn + ((i - 1) * values + value) * comparison->draws, comparison->draws, interval_level,
-                            &one->low, &one->high, &one->undefined);
+            report_interval(drawn + ((i - 1) * values + value) * comparison->draws, comparison->draws,
+                            REPORT_INTERVAL_LEVEL, &one->low, &one->high, &one->undefined);
+            if (isnan(one->difference))
+                one->low = one->high = NAN;
         }
     }
     for (size_t i = 0; i < runs; i++)

@@ -18,7 +18,8 @@
 
 typedef struct report_difference {
     double base, other, difference;
-    double low, high; /* 95 % percentile interval of the difference, of the same draws of patients for both runs */
+    double low, high; /* percentile interval (REPORT_INTERVAL_LEVEL) over the same draws of patients for both runs;
+                         undefined where the difference is */
     size_t undefined; /* draws in which the difference is undefined; they are left out of the interval */
 } report_difference;
 
@@ -42,12 +43,12 @@ typedef struct report_pair {
 typedef struct report_comparison {
     const report_evaluation *evaluations; /* [runs] */
     size_t runs, classes;
-    size_t predictions;           /* compared: each repeat of a case */
-    size_t cases, patients;       /* different ones among them */
-    size_t left_out;              /* predictions that not all runs have; 0 unless the report is partial */
-    size_t draws;                 /* of the bootstrap */
+    size_t predictions;            /* compared: each repeat of a case */
+    size_t cases, patients;        /* different ones among them */
+    size_t left_out;               /* predictions that not all runs have; 0 unless the report is partial */
+    size_t draws;                  /* of the bootstrap */
     report_head_comparison *heads; /* [runs - 1][REPORT_HEADS]: of run 1, 2, ... */
-    report_pair *pairs;           /* [pair_count]: those with the base first, in the order of the runs */
+    report_pair *pairs;            /* [pair_count]: those with the base first, in the order of the runs */
     size_t pair_count;
 } report_comparison;
 
@@ -59,7 +60,6 @@ cmus_status report_compare(const report_evaluation *evaluations, size_t runs, bo
 void report_comparison_free(report_comparison *comparison);
 
 /* The comparison of a head of run `other` (1 ... runs - 1) with the base. */
-const report_head_comparison *report_head_compared(const report_comparison *comparison, size_t other,
-                                                   report_head head);
+const report_head_comparison *report_head_compared(const report_comparison *comparison, size_t other, report_head head);
 
 #endif

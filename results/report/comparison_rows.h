@@ -1,0 +1,42 @@
+/* The comparison of two runs as rows of a table: what the page, the Markdown and the LaTeX file show alike. */
+#ifndef CMUS_REPORT_COMPARISON_ROWS_H
+#define CMUS_REPORT_COMPARISON_ROWS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "report/compare.h"
+
+/* Texts for people, in percent or plain as the metric wants it; "undefined" where there is no number. */
+typedef struct report_comparison_row {
+    char *name;               /* "Macro F1", "AUC of IgAN" */
+    char *base, *other;       /* "93.33" */
+    char *difference;         /* "+1.23" */
+    char *interval;           /* "[-0.40, 2.90]" */
+    bool beyond_zero;         /* the interval does not hold 0 */
+    const char *test;         /* "McNemar, exact", "McNemar", "DeLong"; "" where there is none */
+    double p, holm;           /* undefined without a test */
+    char *p_text, *holm_text; /* "0.021", "<0.001"; "" where there is no test */
+} report_comparison_row;
+
+/* The metrics of the whole table, then the AUC of each class. */
+size_t report_comparison_rows(const report_comparison *comparison);
+
+/* Row of run `other` (1 ... runs - 1) against the base. The head must be present in both. Free with
+ * report_comparison_row_free(). */
+void report_comparison_row_make(const report_comparison *comparison, size_t other, report_head head, size_t row,
+                                report_comparison_row *made);
+void report_comparison_row_free(report_comparison_row *row);
+
+/* "0.021", "<0.001", "undefined". Free with cmus_free(). */
+char *report_p_text(double p);
+
+/* A value, and a difference with its sign, as the metric is shown. Free with cmus_free(). */
+char *report_value_text(const report_metric_name *metric, double value);
+char *report_difference_text(const report_metric_name *metric, double difference);
+
+/* "300 predictions of 300 cases of 150 patients that both runs have": how the comparison was made, in sentences.
+ * Free with cmus_free(). */
+char *report_comparison_note(const report_comparison *comparison);
+
+#endif
