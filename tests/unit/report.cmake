@@ -1,6 +1,7 @@
 cmus_unit_test(test_report_metrics cmus_metrics PkgConfig::JANSSON)
 target_compile_definitions(test_report_metrics PRIVATE
   METRICS_GOLDEN="${CMAKE_SOURCE_DIR}/tests/golden/metrics.json")
+cmus_unit_test(test_report_bootstrap cmus_metrics)
 cmus_unit_test(test_report_text cmus_metrics PkgConfig::JANSSON)
 target_sources(test_report_text PRIVATE
   ${CMAKE_SOURCE_DIR}/results/report/report_text.c ${CMAKE_SOURCE_DIR}/results/report/html_picture.c)

@@ -6,6 +6,7 @@
 
 #include "cmus/memory.h"
 #include "report/metric_table.h"
+#include "report/metric_text.h"
 #include "report/report_metrics.h"
 #include "report/report_roc.h"
 #include "unit.h"
@@ -238,6 +239,76 @@ static void test_golden(void) {
     json_decref(tables);
 }
 
+/* An upper edge belongs to the bin below it, also where i / 15 times 15 is rounded. */
+static void test_calibration_bins(void) {
+    CU_ASSERT_EQUAL(report_calibration_bin(0), 0);
+    CU_ASSERT_EQUAL(report_calibration_bin(1), REPORT_CALIBRATION_BINS - 1);
+    for (size_t i = 1; i <= REPORT_CALIBRATION_BINS; i++) {
+        double edge = (double)i / REPORT_CALIBRATION_BINS;
+        CU_ASSERT_EQUAL(report_calibration_bin(edge), i - 1);
+        CU_ASSERT_EQUAL(report_calibration_bin(nextafter(edge, 0)), i - 1);
+        if (i < REPORT_CALIBRATION_BINS)
+            CU_ASSERT_EQUAL(report_calibration_bin(nextafter(edge, 1)), i);
+    }
+}
+
+/* Class 0: .9 .4 against .5 .3, class 1 its mirror: both curves (0, .5), (.5, .5), (.5, 1), (1, 1), AUC 0.75. Read off
+ * at 0, 0.5 and 1 the curve is 0.5, 1 and 1: the area is 0.375 + 0.5. */
+static void test_averaged_roc(void) {
+    double p[8];
+    report_metrics m;
+    two_columns((const double[]){0.1, 0.6, 0.5, 0.7}, 4, p);
+    report_metrics_compute(p, (const int[]){0, 0, 1, 1}, 4, 2, &m);
+    CU_ASSERT(same(m.values[REPORT_METRIC_MACRO_AUC], 0.75));
+    CU_ASSERT(same(m.values[REPORT_METRIC_AVERAGED_ROC], 0.875));
+    report_metrics_free(&m);
+}
+
+/* One class throughout: nothing to agree on beyond chance. */
+static void test_one_class_throughout(void) {
+    const double p[] = {0.6, 0.4, 0.7, 0.3}, q[] = {0.6, 0.4, 0.3, 0.7};
+    report_metrics m;
+    report_metrics_compute(p, (const int[]){0, 0}, 2, 2, &m); /* truth and prediction */
+    CU_ASSERT(isnan(m.values[REPORT_METRIC_KAPPA]) && isnan(m.values[REPORT_METRIC_MCC]));
+    CU_ASSERT(same(m.values[REPORT_METRIC_WEIGHTED_F1], 1) && isnan(m.values[REPORT_METRIC_BALANCED_ACCURACY]));
+    report_metrics_free(&m);
+    report_metrics_compute(p, (const int[]){0, 1}, 2, 2, &m); /* prediction */
+    CU_ASSERT(same(m.values[REPORT_METRIC_KAPPA], 0) && same(m.values[REPORT_METRIC_MCC], 0));
+    report_metrics_free(&m);
+    report_metrics_compute(q, (const int[]){0, 0}, 2, 2, &m); /* truth */
+    CU_ASSERT(same(m.values[REPORT_METRIC_KAPPA], 0) && isnan(m.values[REPORT_METRIC_MCC]));
+    report_metrics_free(&m);
+}
+
+/* A certain and wrong case costs -ln of the rounding unit, no infinity. */
+static void test_certain_and_wrong(void) {
+    const double p[] = {1, 0};
+    report_metrics m;
+    report_metrics_compute(p, (const int[]){1}, 1, 2, &m);
+    CU_ASSERT_DOUBLE_EQUAL(m.values[REPORT_METRIC_LOG_LOSS], 52 * log(2), 1e-9);
+    CU_ASSERT(same(m.values[REPORT_METRIC_BRIER], 2) && same(m.values[REPORT_METRIC_ECE], 1));
+    report_metrics_free(&m);
+}
+
+static void check_text(char *text, const char *expected) {
+    CU_ASSERT_STRING_EQUAL(text, expected);
+    cmus_free(text);
+}
+
+static void test_texts(void) {
+    const report_metric_name *share = report_metric_of(0), *kappa = report_metric_of(REPORT_METRIC_KAPPA);
+    check_text(report_metric_text(share, 0.95374), "95.37");
+    check_text(report_metric_text(kappa, 0.91374), "0.9137");
+    check_text(report_metric_text(kappa, NAN), "undefined");
+    check_text(report_metric_spread(share, 0.95374, 0.0241), "95.37 ± 2.41");
+    check_text(report_metric_spread(share, 0.95374, NAN), "95.37");
+    check_text(report_metric_interval(share, 0.951, 0.932, 0.9681), "95.10 [93.20, 96.81]");
+    check_text(report_metric_interval(kappa, 0.5, NAN, NAN), "0.5000");
+    check_text(report_metric_title(share), "Accuracy, %");
+    check_text(report_metric_title(kappa), "Cohen's kappa");
+    CU_ASSERT_STRING_EQUAL(report_metric_of(report_class_metric_index(2, REPORT_CLASS_F1))->key, "f1");
+}
+
 int main(void) {
     static const unit_test tests[] = {
         {"AUC by pairs, with ties", test_auc},
@@ -250,6 +321,11 @@ int main(void) {
         {"mean and sample SD", test_mean_and_deviation},
         {"ROC with a tie", test_roc},
         {"ROC of many cases is thinned", test_roc_thinned},
+        {"calibration bins hold their upper edge", test_calibration_bins},
+        {"area of the averaged ROC curve", test_averaged_roc},
+        {"one class throughout", test_one_class_throughout},
+        {"a certain and wrong case", test_certain_and_wrong},
+        {"texts of values", test_texts},
         {"scikit-learn's values", test_golden},
     };
     return unit_main("report_metrics", tests, sizeof tests / sizeof tests[0]);
