@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "cmus/memory.h"
+#include "report/metric_text.h"
 
 size_t report_comparison_rows(const report_comparison *comparison) {
     return REPORT_METRICS + comparison->classes;
@@ -14,18 +15,11 @@ char *report_p_text(double p) {
     return p < 0.001 ? cmus_copy_string("<0.001") : cmus_format_string("%.3f", p);
 }
 
-char *report_value_text(const report_metric_name *metric, double value) {
-    if (isnan(value))
-        return cmus_copy_string("undefined");
-    return metric->scale == REPORT_SCALE_PERCENT ? cmus_format_string("%.2f", 100 * value)
-                                                 : cmus_format_string("%.4f", value);
-}
-
 char *report_difference_text(const report_metric_name *metric, double difference) {
     if (isnan(difference))
         return cmus_copy_string("undefined");
-    return metric->scale == REPORT_SCALE_PERCENT ? cmus_format_string("%+.2f", 100 * difference + 0.0)
-                                                 : cmus_format_string("%+.4f", difference + 0.0);
+    return metric->scale == REPORT_SCALE_PERCENT ? cmus_format_string("%+.2f", 100 * difference)
+                                                 : cmus_format_string("%+.4f", difference);
 }
 
 static char *interval_text(const report_metric_name *metric, const report_difference *difference) {
@@ -71,10 +65,11 @@ void report_comparison_row_make(const report_comparison *comparison, size_t othe
     const report_metric_name *metric = report_metric_of(value);
     const report_difference *difference = &report_head_compared(comparison, other, head)->values[value];
     *made = (report_comparison_row){
-        .name = of_class ? cmus_format_string("AUC of %s", comparison->evaluations->class_names[row - REPORT_METRICS])
-                         : cmus_copy_string(metric->title),
-        .base = report_value_text(metric, difference->base),
-        .other = report_value_text(metric, difference->other),
+        .name = of_class
+                    ? cmus_format_string("AUC of %s, %%", comparison->evaluations->class_names[row - REPORT_METRICS])
+                    : report_metric_title(metric),
+        .base = report_metric_text(metric, difference->base),
+        .other = report_metric_text(metric, difference->other),
         .difference = report_difference_text(metric, difference->difference),
         .interval = interval_text(metric, difference),
         .beyond_zero = difference->low > 0 || difference->high < 0,

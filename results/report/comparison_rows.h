@@ -9,7 +9,7 @@
 
 /* Texts for people, in percent or plain as the metric wants it; "undefined" where there is no number. */
 typedef struct report_comparison_row {
-    char *name;               /* "Macro F1", "AUC of IgAN" */
+    char *name;               /* "Macro F1, %", "AUC of IgAN, %" */
     char *base, *other;       /* "93.33" */
     char *difference;         /* "+1.23" */
     char *interval;           /* "[-0.40, 2.90]" */
@@ -31,8 +31,7 @@ void report_comparison_row_free(report_comparison_row *row);
 /* "0.021", "<0.001", "undefined". Free with cmus_free(). */
 char *report_p_text(double p);
 
-/* A value, and a difference with its sign, as the metric is shown. Free with cmus_free(). */
-char *report_value_text(const report_metric_name *metric, double value);
+/* "+1.23", in the unit of the metric. Free with cmus_free(). */
 char *report_difference_text(const report_metric_name *metric, double difference);
 
 /* "300 predictions of 300 cases of 150 patients that both runs have": how the comparison was made, in sentences.
