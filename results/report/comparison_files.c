@@ -167,7 +167,7 @@ static void write_row(cmus_file_writer *writer, const table_format *format, cons
 
 static void write_rows(cmus_file_writer *writer, const table_format *format, const report_comparison *comparison,
                        size_t other, report_head head) {
-    for (size_t i = 0; i < report_comparison_rows(comparison); i++) {
+    for (size_t i = 0; i < report_row_count(comparison->classes); i++) {
         report_comparison_row row;
         report_comparison_row_make(comparison, other, head, i, &row);
         const table_cell cells[] = {{row.name, false},      {row.base, true},     {row.other, true},

@@ -5,8 +5,22 @@
 #include "cmus/memory.h"
 #include "report/metric_text.h"
 
-size_t report_comparison_rows(const report_comparison *comparison) {
-    return REPORT_METRICS + comparison->classes;
+size_t report_row_count(size_t classes) {
+    return REPORT_METRICS + classes;
+}
+
+size_t report_row_value(size_t row) {
+    return row < REPORT_METRICS ? row : report_class_metric_index(row - REPORT_METRICS, REPORT_CLASS_AUC);
+}
+
+char *report_row_name(const report_evaluation *evaluation, size_t row) {
+    if (row >= REPORT_METRICS)
+        return cmus_format_string("AUC of %s, %%", evaluation->class_names[row - REPORT_METRICS]);
+    char *title = report_metric_title(&report_metric_names[row]);
+    char *name =
+        cmus_format_string("%s%s", title, report_metric_names[row].smaller_is_better ? " (smaller is better)" : "");
+    cmus_free(title);
+    return name;
 }
 
 char *report_p_text(double p) {
@@ -60,14 +74,11 @@ static void add_test(const report_comparison *comparison, size_t other, report_h
 
 void report_comparison_row_make(const report_comparison *comparison, size_t other, report_head head, size_t row,
                                 report_comparison_row *made) {
-    bool of_class = row >= REPORT_METRICS;
-    size_t value = of_class ? report_class_metric_index(row - REPORT_METRICS, REPORT_CLASS_AUC) : row;
+    size_t value = report_row_value(row);
     const report_metric_name *metric = report_metric_of(value);
     const report_difference *difference = &report_head_compared(comparison, other, head)->values[value];
     *made = (report_comparison_row){
-        .name = of_class
-                    ? cmus_format_string("AUC of %s, %%", comparison->evaluations->class_names[row - REPORT_METRICS])
-                    : report_metric_title(metric),
+        .name = report_row_name(comparison->evaluations, row),
         .base = report_metric_text(metric, difference->base),
         .other = report_metric_text(metric, difference->other),
         .difference = report_difference_text(metric, difference->difference),
@@ -92,10 +103,11 @@ char *report_comparison_note(const report_comparison *comparison) {
     char *left_out = comparison->left_out ? cmus_format_string(" %zu predictions that not all runs have are left out.",
                                                                comparison->left_out)
                                           : cmus_copy_string("");
-    const char *clustered = comparison->patients < comparison->cases
-                                ? " These tests take cases as independent, but some patients have several: the "
-                                  "intervals take account of that, the p-values do not."
-                                : "";
+    const char *clustered =
+        comparison->patients < comparison->cases
+            ? " McNemar's and DeLong's tests take cases as independent, but some patients have several: the "
+              "intervals take account of that, the p-values do not."
+            : "";
     const char *repeated = comparison->cases < comparison->predictions
                                ? " For the tests a case's probabilities are averaged over the repeats."
                                : "";

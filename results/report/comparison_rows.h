@@ -9,7 +9,7 @@
 
 /* Texts for people, in percent or plain as the metric wants it; "undefined" where there is no number. */
 typedef struct report_comparison_row {
-    char *name;               /* "Macro F1, %", "AUC of IgAN, %" */
+    char *name;               /* report_row_name() */
     char *base, *other;       /* "93.33" */
     char *difference;         /* "+1.23" */
     char *interval;           /* "[-0.40, 2.90]" */
@@ -19,8 +19,12 @@ typedef struct report_comparison_row {
     char *p_text, *holm_text; /* "0.021", "<0.001"; "" where there is no test */
 } report_comparison_row;
 
-/* The metrics of the whole table, then the AUC of each class. */
-size_t report_comparison_rows(const report_comparison *comparison);
+/* Rows are the metrics of the whole table, then the AUC of each class: how many for so many classes, the value that a
+ * row shows (as in report_metrics.values), and its name: "Macro F1, %", "AUC of IgAN, %", "Log loss (smaller is
+ * better)". Free the name with cmus_free(). */
+size_t report_row_count(size_t classes);
+size_t report_row_value(size_t row);
+char *report_row_name(const report_evaluation *evaluation, size_t row);
 
 /* Row of run `other` (1 ... runs - 1) against the base. The head must be present in both. Free with
  * report_comparison_row_free(). */

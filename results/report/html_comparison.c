@@ -80,7 +80,7 @@ static void write_differences(cmus_file_writer *writer, const report_comparison 
                            "<th scope=\"col\">p</th><th scope=\"col\">p (Holm)</th><th scope=\"col\" "
                            "class=\"text\">Test</th></tr></thead><tbody>\n",
                            100 * REPORT_INTERVAL_LEVEL);
-    for (size_t i = 0; i < report_comparison_rows(comparison); i++) {
+    for (size_t i = 0; i < report_row_count(comparison->classes); i++) {
         report_comparison_row row;
         report_comparison_row_make(comparison, other, head, i, &row);
         write_difference_row(writer, &row);

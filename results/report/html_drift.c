@@ -48,12 +48,9 @@ static void write_head(cmus_file_writer *writer, const report_page *page, size_t
         cmus_file_writer_print(writer,
                                "<th scope=\"col\">Old</th><th scope=\"col\">New</th><th scope=\"col\">Difference</th>");
     cmus_file_writer_print(writer, "</tr></thead><tbody>\n");
-    for (size_t i = 0; i < REPORT_METRICS + evaluation->classes; i++) {
-        bool of_class = i >= REPORT_METRICS;
-        size_t value = of_class ? report_class_metric_index(i - REPORT_METRICS, REPORT_CLASS_AUC) : i;
-        char *name = of_class ? cmus_format_string("AUC of %s, %%", evaluation->class_names[i - REPORT_METRICS])
-                              : report_metric_title(report_metric_of(value));
-        write_value_row(writer, page, run, head, value, name);
+    for (size_t i = 0; i < report_row_count(evaluation->classes); i++) {
+        char *name = report_row_name(evaluation, i);
+        write_value_row(writer, page, run, head, report_row_value(i), name);
         cmus_free(name);
     }
     cmus_file_writer_print(writer, "</tbody></table></div>\n");

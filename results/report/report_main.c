@@ -143,13 +143,12 @@ static void evaluate_runs(job *work) {
     }
 }
 
-/* With other runs and with an earlier report. */
+/* With an earlier report and with other runs. */
 static cmus_status compare_runs(job *work) {
     size_t runs = work->given->runs;
-    if (runs > 1)
-        CMUS_TRY(report_compare(work->evaluations, runs, work->given->partial, &work->comparison));
-    return work->given->compare_to ? report_drift_read(work->given->compare_to, work->evaluations, runs, &work->drift)
-                                   : CMUS_OK;
+    if (work->given->compare_to)
+        CMUS_TRY(report_drift_read(work->given->compare_to, work->evaluations, runs, &work->drift));
+    return runs > 1 ? report_compare(work->evaluations, runs, work->given->partial, &work->comparison) : CMUS_OK;
 }
 
 static cmus_status make_stage(job *work) {
