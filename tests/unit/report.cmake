@@ -13,3 +13,6 @@ target_sources(test_report_cases PRIVATE
 cmus_unit_test(test_tsne cmus_metrics PkgConfig::JANSSON OpenMP::OpenMP_C)
 target_compile_definitions(test_tsne PRIVATE TSNE_GOLDEN="${CMAKE_SOURCE_DIR}/tests/golden/tsne.json")
 set_tests_properties(unit/test_tsne PROPERTIES ENVIRONMENT OMP_WAIT_POLICY=passive)
+cmus_unit_test(test_report_tests_paired cmus_metrics PkgConfig::JANSSON)
+target_compile_definitions(test_report_tests_paired PRIVATE
+  COMPARISON_GOLDEN="${CMAKE_SOURCE_DIR}/tests/golden/comparison.json")
