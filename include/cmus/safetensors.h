@@ -38,6 +38,11 @@ const cmus_stored_tensor *cmus_safetensors_find(const cmus_safetensors *file, co
 /* Reads a tensor's bytes into `to`. IO, FORMAT. */
 cmus_status cmus_safetensors_read(cmus_safetensors *file, const cmus_stored_tensor *tensor, void *to);
 
+/* The same for `size` of its bytes from byte `begin` on: some rows of a large tensor. A part that is not within the
+ * tensor is fatal. IO, FORMAT. */
+cmus_status cmus_safetensors_read_part(cmus_safetensors *file, const cmus_stored_tensor *tensor, size_t begin,
+                                       size_t size, void *to);
+
 /* A tensor to be written; owns nothing. type: "F32" or "I64". */
 typedef struct cmus_tensor_source {
     const char *name, *type;

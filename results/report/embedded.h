@@ -5,5 +5,6 @@
 extern const char report_page_html[]; /* the page around the runs */
 extern const char report_run_html[];  /* the section of one run */
 extern const char report_style_css[];
+extern const char report_page_js[]; /* the script of the page */
 
 #endif

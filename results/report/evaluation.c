@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cmus/memory.h"
+#include "report/bootstrap.h"
 #include "report/report_text.h"
 
 static void pool_folds(report_evaluation *evaluation) {
@@ -44,6 +45,75 @@ static void evaluate_head(report_evaluation *evaluation, report_head head) {
     cmus_free(values);
 }
 
+/* Patients of all cases in the order of the pooled predictions; the ids belong to the folds. Free with cmus_free(). */
+static const char **pooled_patients(const report_evaluation *evaluation) {
+    const char **ids = cmus_allocate(evaluation->cases, sizeof *ids);
+    size_t at = 0;
+    for (size_t i = 0; i < evaluation->folds; i++)
+        for (size_t row = 0; row < evaluation->used[i]->predictions.cases; row++)
+            ids[at++] = evaluation->used[i]->predictions.patient_ids[row];
+    return ids;
+}
+
+/* Metrics of all heads in each draw: `values` [heads][metrics][draws], nothing for heads that are not there. */
+static void draw_values(const report_evaluation *evaluation, const report_draws *draws, report_table *const *tables,
+                        double *values) {
+    size_t count = report_metric_count(evaluation->classes), number = report_draws_count(draws);
+#pragma omp parallel
+    {
+        uint32_t *weights = cmus_allocate(evaluation->cases, sizeof *weights);
+        double *own = cmus_allocate(count, sizeof *own);
+#pragma omp for schedule(static)
+        for (size_t draw = 0; draw < number; draw++) {
+            report_draws_weights(draws, draw, weights);
+            for (size_t head = 0; head < REPORT_HEADS; head++) {
+                if (!tables[head])
+                    continue;
+                report_table_metrics(tables[head], weights, own);
+                for (size_t i = 0; i < count; i++)
+                    values[(head * count + i) * number + draw] = own[i];
+            }
+        }
+        cmus_free(own);
+        cmus_free(weights);
+    }
+}
+
+static void find_intervals(report_head_results *results, size_t count, double *values, size_t draws) {
+    results->low = cmus_allocate(count, sizeof(double));
+    results->high = cmus_allocate(count, sizeof(double));
+    results->undefined_draws = cmus_allocate(count, sizeof(size_t));
+    for (size_t i = 0; i < count; i++) {
+        report_interval(values + i * draws, draws, REPORT_INTERVAL_LEVEL, &results->low[i], &results->high[i],
+                        &results->undefined_draws[i]);
+        if (isnan(results->pooled.values[i]))
+            results->low[i] = results->high[i] = NAN;
+    }
+}
+
+static void add_intervals(report_evaluation *evaluation) {
+    size_t classes = evaluation->classes, count = report_metric_count(classes);
+    evaluation->draws = report_draw_count(evaluation->cases);
+    const char **patients = pooled_patients(evaluation);
+    report_draws *draws = report_draws_create(patients, evaluation->cases, evaluation->draws, REPORT_BOOTSTRAP_SEED);
+    cmus_free(patients);
+    report_table *tables[REPORT_HEADS] = {NULL};
+    for (int head = 0; head < REPORT_HEADS; head++)
+        if (evaluation->heads[head].present)
+            tables[head] = report_table_create(evaluation->heads[head].probabilities, evaluation->labels,
+                                               evaluation->cases, classes);
+    double *values = cmus_allocate_raw(REPORT_HEADS * count * evaluation->draws, sizeof *values);
+    draw_values(evaluation, draws, tables, values);
+    for (size_t head = 0; head < REPORT_HEADS; head++)
+        if (tables[head])
+            find_intervals(&evaluation->heads[head], count, values + head * count * evaluation->draws,
+                           evaluation->draws);
+    cmus_free(values);
+    for (int head = 0; head < REPORT_HEADS; head++)
+        report_table_free(tables[head]);
+    report_draws_free(draws);
+}
+
 void report_evaluate(const report_run *run, report_evaluation *evaluation) {
     const report_predictions *first = &report_first_fold(run)->predictions;
     *evaluation = (report_evaluation){.run = run, .classes = first->classes, .partial = run->problem_count > 0};
@@ -64,6 +134,7 @@ void report_evaluate(const report_run *run, report_evaluation *evaluation) {
     for (int head = 0; head < REPORT_HEADS; head++)
         if (evaluation->heads[head].present)
             evaluate_head(evaluation, head);
+    add_intervals(evaluation);
 }
 
 void report_evaluation_free(report_evaluation *evaluation) {
@@ -76,6 +147,9 @@ void report_evaluation_free(report_evaluation *evaluation) {
         cmus_free(results->probabilities);
         cmus_free(results->mean);
         cmus_free(results->deviation);
+        cmus_free(results->low);
+        cmus_free(results->high);
+        cmus_free(results->undefined_draws);
     }
     for (size_t i = 0; i < evaluation->classes; i++)
         cmus_free(evaluation->class_names[i]);

@@ -1,4 +1,4 @@
-/* The numbers of one run: every head, each fold, mean and SD over the folds, and all folds pooled. */
+/* The numbers of one run: every head, each fold, mean and SD over the folds, and all folds pooled with intervals. */
 #ifndef CMUS_REPORT_EVALUATION_H
 #define CMUS_REPORT_EVALUATION_H
 
@@ -8,12 +8,17 @@
 #include "report/report_metrics.h"
 #include "report/report_run.h"
 
+/* Share of the draws that lies within an interval. */
+#define REPORT_INTERVAL_LEVEL 0.95
+
 typedef struct report_head_results {
     bool present;
     double *probabilities; /* [cases][classes] of all usable folds, in their order */
     report_metrics pooled;
     report_metrics *folds;    /* [folds] */
     double *mean, *deviation; /* [report_metric_count(classes)], like report_metrics.values */
+    double *low, *high;       /* likewise: ends of the pooled value's interval; undefined where that value is */
+    size_t *undefined_draws;  /* likewise: draws in which the value was undefined; the others make the interval */
 } report_head_results;
 
 typedef struct report_evaluation {
@@ -24,10 +29,12 @@ typedef struct report_evaluation {
     int *labels;                  /* [cases] */
     report_head_results heads[REPORT_HEADS];
     size_t patients, different_cases;
+    size_t draws; /* of patients with replacement, for the intervals (bootstrap.h) */
     bool partial;
 } report_evaluation;
 
-/* Needs at least one usable fold; `run` must outlive the evaluation. Free with report_evaluation_free(). */
+/* Uses the threads of OpenMP for the draws; their number does not change the result. Needs at least one usable fold;
+ * `run` must outlive the evaluation. Free with report_evaluation_free(). */
 void report_evaluate(const report_run *run, report_evaluation *evaluation);
 void report_evaluation_free(report_evaluation *evaluation);
 

@@ -18,14 +18,18 @@ static void write_cell(report_plot *plot, const report_metrics *pooled, size_t r
                            "fillstyle transparent solid %.4f noborder\n",
                            column, row, isnan(share) ? 0 : share);
     const char *colour = share > 0.5 ? "#ffffff" : "black";
-    bool small = pooled->classes > 6;
+    bool large = pooled->classes <= 6, has_share = support && pooled->classes <= 12;
     cmus_file_writer_print(plot->script,
                            "set label '%zu' at %zu,%zu center offset 0,%s textcolor rgb '%s' font ',%d'\n", count,
-                           column, row, small ? "0" : "0.5", colour, small ? 9 : 15);
-    if (!small && support)
+                           column, row,
+                           large       ? "0.5"
+                           : has_share ? "0.3"
+                                       : "0",
+                           colour, large ? 15 : 9);
+    if (has_share)
         cmus_file_writer_print(plot->script,
-                               "set label '%.1f %%' at %zu,%zu center offset 0,-0.7 textcolor rgb '%s' font ',10'\n",
-                               100 * share, column, row, colour);
+                               "set label '%.*f %%' at %zu,%zu center offset 0,-%s textcolor rgb '%s' font ',%d'\n",
+                               large ? 1 : 0, 100 * share, column, row, large ? "0.7" : "0.5", colour, large ? 10 : 7);
 }
 
 /* Whether the names do not fit side by side under the columns. */

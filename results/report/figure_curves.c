@@ -1,4 +1,4 @@
-/* Training curves: a quantity in training and on the held-out fold over the epochs, every fold thin, their mean thick.
+/* Training curves: quantities of training and of the held-out fold over the epochs, every fold thin, their mean thick.
  */
 #include <limits.h>
 #include <math.h>
@@ -47,19 +47,25 @@ static size_t write_curve(report_plot *plot, const report_evaluation *evaluation
     return values;
 }
 
-static void write_plot_command(report_plot *plot, const report_evaluation *evaluation, report_curve curve,
-                               const char *title, const char *colour, bool *first) {
-    const char *begin = *first ? "plot" : ", \\\n";
+/* One quantity of a picture. */
+typedef struct series {
+    report_curve curve;
+    const char *title;
+    size_t colour; /* of report_colour() */
+} series;
+
+static void write_series(report_plot *plot, const report_evaluation *evaluation, const series *drawn, bool *first) {
+    const char *begin = *first ? "plot" : ", \\\n", *colour = report_colour(drawn->colour);
     *first = false;
-    if (evaluation->folds > 1) {
+    if (evaluation->folds > 1 && evaluation->folds <= REPORT_MOST_FOLD_CURVES) {
         cmus_file_writer_print(plot->script, "%s $folds_%d with lines linecolor rgb '#88%s' linewidth 0.8 notitle",
-                               begin, (int)curve, colour + 1);
+                               begin, (int)drawn->curve, colour + 1);
         begin = ", \\\n";
     }
     cmus_file_writer_print(plot->script,
                            "%s $mean_%d with linespoints linecolor rgb '%s' linewidth 2.2 pointtype 7 "
                            "pointsize 0.35 title '%s'",
-                           begin, (int)curve, colour, title);
+                           begin, (int)drawn->curve, colour, drawn->title);
 }
 
 /* The axis from the first to the last epoch of all folds, at least one wide, without fractions. */
@@ -80,25 +86,104 @@ static char *epoch_axis(const report_evaluation *evaluation) {
     return cmus_format_string("set xrange [%ld:%ld]%s", first, last, last - first <= MOST_TICS ? "\nset xtics 1" : "");
 }
 
-cmus_status report_draw_curves(const report_evaluation *evaluation, report_curve training, report_curve held_out,
-                               const char *label, const char *folder, const char *name) {
+/* A picture of some quantities; `range` is that of the y axis. */
+static cmus_status draw_series(const report_evaluation *evaluation, const char *title, const char *label,
+                               const char *range, const series *drawn, size_t count, const char *folder,
+                               const char *name) {
     report_plot plot;
     CMUS_TRY(report_plot_begin(folder, name, 440, 355, &plot));
-    char *title = cmus_format_string("%s%s", label, evaluation->folds > 1 ? ": mean (thick) and every fold" : "");
-    report_plot_title(&plot, evaluation, title);
-    cmus_free(title);
+    const char *folds = evaluation->folds < 2                          ? ""
+                        : evaluation->folds <= REPORT_MOST_FOLD_CURVES ? ": mean and every fold"
+                                                                       : ": mean of the folds";
+    char *whole = cmus_format_string("%s%s", title, folds);
+    report_plot_title(&plot, evaluation, whole);
+    cmus_free(whole);
     char *epochs = epoch_axis(evaluation);
     cmus_file_writer_print(plot.script,
-                           "set xlabel \"Epoch\\n \"\nset ylabel '%s'\nset yrange [0:%s]\n%s\n"
+                           "set xlabel \"Epoch\\n \"\nset ylabel '%s'\nset yrange [%s]\n%s\n"
                            "set key below center horizontal Left reverse samplen 2\n",
-                           label, training == REPORT_TRAIN_ACCURACY ? "1.005" : "*", epochs);
+                           label, range, epochs);
     cmus_free(epochs);
-    size_t trained = write_curve(&plot, evaluation, training), evaluated = write_curve(&plot, evaluation, held_out);
-    bool first = true;
-    if (trained)
-        write_plot_command(&plot, evaluation, training, "training", report_colour(0), &first);
-    if (evaluated)
-        write_plot_command(&plot, evaluation, held_out, "held-out fold", report_colour(1), &first);
+    bool *has_values = cmus_allocate(count, sizeof *has_values), first = true;
+    for (size_t i = 0; i < count; i++)
+        has_values[i] = write_curve(&plot, evaluation, drawn[i].curve) > 0;
+    for (size_t i = 0; i < count; i++)
+        if (has_values[i])
+            write_series(&plot, evaluation, &drawn[i], &first);
+    cmus_free(has_values);
     cmus_file_writer_print(plot.script, first ? "set yrange [0:1]\nplot NaN notitle\n" : "\n");
     return report_plot_end(&plot);
+}
+
+cmus_status report_draw_loss(const report_evaluation *evaluation, report_head head, const char *folder,
+                             const char *name) {
+    static const series drawn[] = {{REPORT_TRAIN_LOSS, "training", 0}, {REPORT_VAL_LOSS, "held-out fold", 1}};
+    (void)head;
+    return draw_series(evaluation, "Loss", "Loss", "0:*", drawn, 2, folder, name);
+}
+
+cmus_status report_draw_accuracy(const report_evaluation *evaluation, report_head head, const char *folder,
+                                 const char *name) {
+    static const series drawn[] = {{REPORT_TRAIN_ACCURACY, "training", 0}, {REPORT_VAL_ACCURACY, "held-out fold", 1}};
+    (void)head;
+    return draw_series(evaluation, "Accuracy", "Accuracy", "0:1.005", drawn, 2, folder, name);
+}
+
+static bool has_curve(const report_evaluation *evaluation, report_curve curve) {
+    for (size_t i = 0; i < evaluation->folds; i++)
+        for (size_t j = 0; j < evaluation->used[i]->training.epochs; j++)
+            if (!isnan(evaluation->used[i]->training.values[curve][j]))
+                return true;
+    return false;
+}
+
+/* The curves of the heads begin at `fusion` and have the order of report_head. */
+static cmus_status draw_heads(const report_evaluation *evaluation, report_curve fusion, const char *title,
+                              const char *folder, const char *name) {
+    series drawn[REPORT_HEADS];
+    size_t count = 0;
+    for (size_t head = 0; head < REPORT_HEADS; head++)
+        if (evaluation->heads[head].present)
+            drawn[count++] = (series){fusion + head, report_head_labels[head], head};
+    return draw_series(evaluation, title, "Loss", "0:*", drawn, count, folder, name);
+}
+
+const char *report_head_train_loss_missing(const report_evaluation *evaluation) {
+    return has_curve(evaluation, REPORT_TRAIN_LOSS_FUSION)
+               ? NULL
+               : "The training loss of each head is not shown: train.csv does not have it.";
+}
+
+cmus_status report_draw_head_train_loss(const report_evaluation *evaluation, report_head head, const char *folder,
+                                        const char *name) {
+    (void)head;
+    return draw_heads(evaluation, REPORT_TRAIN_LOSS_FUSION, "Training loss of each head", folder, name);
+}
+
+const char *report_head_val_loss_missing(const report_evaluation *evaluation) {
+    return has_curve(evaluation, REPORT_VAL_LOSS_FUSION)
+               ? NULL
+               : "The held-out loss of each head is not shown: train.csv does not have it.";
+}
+
+cmus_status report_draw_head_val_loss(const report_evaluation *evaluation, report_head head, const char *folder,
+                                      const char *name) {
+    (void)head;
+    return draw_heads(evaluation, REPORT_VAL_LOSS_FUSION, "Held-out loss of each head", folder, name);
+}
+
+const char *report_distance_missing(const report_evaluation *evaluation) {
+    if (!evaluation->heads[REPORT_TEM].present)
+        return "The mean distance is not shown: the network has no TEM images.";
+    return has_curve(evaluation, REPORT_TRAIN_DISTANCE) || has_curve(evaluation, REPORT_VAL_DISTANCE)
+               ? NULL
+               : "The mean distance over the epochs is not shown: train.csv does not have it, as it comes from an "
+                 "older version of cmus-train.";
+}
+
+cmus_status report_draw_distance(const report_evaluation *evaluation, report_head head, const char *folder,
+                                 const char *name) {
+    static const series drawn[] = {{REPORT_TRAIN_DISTANCE, "training", 0}, {REPORT_VAL_DISTANCE, "held-out fold", 1}};
+    (void)head;
+    return draw_series(evaluation, "Distance of TEM images", "Mean distance", "*:*", drawn, 2, folder, name);
 }

@@ -101,12 +101,12 @@ static cmus_status write_driver(const report_plot *plot, const char *path) {
     CMUS_TRY(cmus_file_writer_open(path, &writer));
     cmus_file_writer_print(writer,
                            "set terminal svg noenhanced size %d,%d font 'DejaVu Sans,12' background '#ffffff'\n"
-                           "set output '%s.svg'\nload '%s.gp'\nunset output\nreset\n",
+                           "set output '%s.svg'\nload '%s.gp'\nunset multiplot\nunset output\nreset\n",
                            plot->width, plot->height, plot->name, plot->name);
     cmus_file_writer_print(writer,
                            "set terminal pngcairo noenhanced size %d,%d font 'DejaVu Sans,9' fontscale 2 linewidth 2 "
                            "pointscale 2 background '#ffffff'\n"
-                           "set output '%s.png'\nload '%s.gp'\nunset output\n",
+                           "set output '%s.png'\nload '%s.gp'\nunset multiplot\nunset output\n",
                            2 * plot->width, 2 * plot->height, plot->name, plot->name);
     return cmus_file_writer_commit(writer);
 }

@@ -1,13 +1,16 @@
 #include "report/html.h"
 
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cmus/log.h"
 #include "cmus/memory.h"
 #include "cmus/program.h"
+#include "report/base64.h"
 #include "report/embedded.h"
 #include "report/html_picture.h"
+#include "report/methods.h"
 #include "report/report_text.h"
 #include "report/template.h"
 
@@ -32,6 +35,23 @@ static void write_picture(cmus_file_writer *writer, const run_section *section, 
         cmus_fatal("the picture %s was not drawn", name);
     report_html_picture(writer, &pictures->list[i], label);
     cmus_free(name);
+}
+
+/* Writes a picture of the table, that of every head if each has one, or why it was not drawn. */
+static void write_figure(cmus_file_writer *writer, const void *context, report_figure figure) {
+    const run_section *section = context;
+    const report_figure_kind *kind = &report_figure_kinds[figure];
+    const char *missing = report_figure_missing(section->evaluation, figure);
+    if (missing)
+        cmus_file_writer_print(writer, "<p class=\"note\">%s</p>\n", missing);
+    for (int head = 0; !missing && head < (kind->of_each_head ? REPORT_HEADS : 1); head++)
+        if (section->evaluation->heads[head].present)
+            write_picture(writer, section, report_figure_name(section->prefix, figure, head), kind->label);
+}
+
+/* What tells the ids of this run's headings from those of others. */
+static void write_anchor(cmus_file_writer *writer, const void *context) {
+    cmus_file_writer_print(writer, "%s", ((const run_section *)context)->prefix);
 }
 
 /* One run alone is named in the page's title. */
@@ -70,31 +90,62 @@ static void write_classes(cmus_file_writer *writer, const void *context) {
 }
 
 static void write_confusion(cmus_file_writer *writer, const void *context) {
-    const run_section *section = context;
-    for (int head = 0; head < REPORT_HEADS; head++)
-        if (section->evaluation->heads[head].present)
-            write_picture(writer, section, report_confusion_name(section->prefix, head), "Confusion matrix");
+    write_figure(writer, context, REPORT_FIGURE_CONFUSION);
 }
 
 static void write_roc(cmus_file_writer *writer, const void *context) {
-    const run_section *section = context;
-    for (int head = 0; head < REPORT_HEADS; head++)
-        if (section->evaluation->heads[head].present)
-            write_picture(writer, section, report_roc_name(section->prefix, head), "ROC curves");
+    write_figure(writer, context, REPORT_FIGURE_ROC);
+}
+
+static void write_precision_recall(cmus_file_writer *writer, const void *context) {
+    write_figure(writer, context, REPORT_FIGURE_PRECISION_RECALL);
+}
+
+static void write_calibration(cmus_file_writer *writer, const void *context) {
+    write_figure(writer, context, REPORT_FIGURE_CALIBRATION);
+}
+
+static void write_bags(cmus_file_writer *writer, const void *context) {
+    write_figure(writer, context, REPORT_FIGURE_BAG_SIZE);
+    write_figure(writer, context, REPORT_FIGURE_WEIGHTS);
 }
 
 static void write_curves(cmus_file_writer *writer, const void *context) {
+    for (report_figure figure = REPORT_FIGURE_LOSS; figure <= REPORT_FIGURE_DISTANCE; figure++)
+        write_figure(writer, context, figure);
+}
+
+static void write_features(cmus_file_writer *writer, const void *context) {
     const run_section *section = context;
-    write_picture(writer, section, report_loss_name(section->prefix), "Loss over the epochs");
-    write_picture(writer, section, report_accuracy_name(section->prefix), "Accuracy over the epochs");
+    char *note = report_tsne_note(section->evaluation);
+    cmus_file_writer_print(writer, "<p class=\"note\">%s</p>\n<div class=\"figures small\">\n",
+                           note ? note
+                                : "No features of the held-out cases were saved; cmus-train does so with "
+                                  "<code>save_features: true</code>.");
+    for (size_t i = 0; i < report_tsne_pictures(section->evaluation); i++)
+        write_picture(writer, section, report_tsne_name(section->prefix, section->evaluation, i),
+                      "t-SNE of the fused features");
+    cmus_file_writer_print(writer, "</div>");
+    cmus_free(note);
 }
 
 static void write_folds(cmus_file_writer *writer, const void *context) {
     report_html_folds(writer, evaluation_of(context));
 }
 
-static void write_wrong(cmus_file_writer *writer, const void *context) {
-    report_html_wrong_cases(writer, evaluation_of(context));
+static void write_cases(cmus_file_writer *writer, const void *context) {
+    report_html_cases(writer, evaluation_of(context));
+}
+
+static void write_thumbnails(cmus_file_writer *writer, const void *context) {
+    const run_section *section = context;
+    const report_page *page = section->page;
+    if (page->thumbnails)
+        report_html_thumbnails(writer, section->evaluation, &page->thumbnails[section->evaluation - page->evaluations]);
+}
+
+static void write_methods(cmus_file_writer *writer, const void *context) {
+    report_html_methods(writer, evaluation_of(context));
 }
 
 static void write_made(cmus_file_writer *writer, const void *context) {
@@ -109,6 +160,26 @@ static void write_version(cmus_file_writer *writer, const void *context) {
 static void write_style(cmus_file_writer *writer, const void *context) {
     (void)context;
     cmus_file_writer_add(writer, report_style_css, strlen(report_style_css));
+}
+
+static void write_script(cmus_file_writer *writer, const void *context) {
+    (void)context;
+    cmus_file_writer_add(writer, report_page_js, strlen(report_page_js));
+}
+
+/* The script's hash in the page's policy: no other script runs, whatever a text in the page holds. */
+static void write_script_hash(cmus_file_writer *writer, const void *context) {
+    (void)context;
+    char digits[CMUS_SHA256_TEXT];
+    uint8_t digest[32];
+    cmus_sha256(report_page_js, strlen(report_page_js), digits);
+    for (size_t i = 0; i < sizeof digest; i++) {
+        const char byte[] = {digits[2 * i], digits[2 * i + 1], 0};
+        digest[i] = (uint8_t)strtoul(byte, NULL, 16);
+    }
+    char *text = report_base64(digest, sizeof digest);
+    cmus_file_writer_print(writer, "%s", text);
+    cmus_free(text);
 }
 
 static void write_title(cmus_file_writer *writer, const void *context) {
@@ -142,13 +213,29 @@ static void write_partial(cmus_file_writer *writer, const void *context) {
 
 static void write_comparison(cmus_file_writer *writer, const void *context) {
     report_html_comparison(writer, context);
+    report_html_drift(writer, context);
 }
 
 static void write_runs(cmus_file_writer *writer, const void *context) {
     static const report_field fields[] = {
-        {"name", write_name},       {"lead", write_lead},           {"cards", write_cards}, {"heads", write_heads},
-        {"classes", write_classes}, {"confusion", write_confusion}, {"roc", write_roc},     {"curves", write_curves},
-        {"folds", write_folds},     {"wrong", write_wrong},         {"made", write_made},
+        {"anchor", write_anchor},
+        {"name", write_name},
+        {"lead", write_lead},
+        {"cards", write_cards},
+        {"heads", write_heads},
+        {"classes", write_classes},
+        {"confusion", write_confusion},
+        {"roc", write_roc},
+        {"precision_recall", write_precision_recall},
+        {"calibration", write_calibration},
+        {"bags", write_bags},
+        {"curves", write_curves},
+        {"features", write_features},
+        {"folds", write_folds},
+        {"cases", write_cases},
+        {"thumbnails", write_thumbnails},
+        {"methods", write_methods},
+        {"made", write_made},
     };
     const report_page *page = context;
     for (size_t i = 0; i < page->runs; i++) {
@@ -159,8 +246,10 @@ static void write_runs(cmus_file_writer *writer, const void *context) {
 
 cmus_status report_page_write(const char *path, const report_page *page) {
     static const report_field fields[] = {
-        {"title", write_title},     {"style", write_style},           {"version", write_version},
-        {"partial", write_partial}, {"comparison", write_comparison}, {"runs", write_runs},
+        {"title", write_title},           {"style", write_style},
+        {"version", write_version},       {"partial", write_partial},
+        {"comparison", write_comparison}, {"runs", write_runs},
+        {"script", write_script},         {"script_hash", write_script_hash},
     };
     cmus_file_writer *writer;
     CMUS_TRY(cmus_file_writer_open(path, &writer));

@@ -5,6 +5,7 @@
 
 #include "cmus/memory.h"
 #include "report/html.h"
+#include "report/metric_text.h"
 #include "report/report_text.h"
 
 static const char *colour_of_head(report_head head) {
@@ -23,7 +24,7 @@ static void end_table(cmus_file_writer *writer) {
 static void write_spread(cmus_file_writer *writer, const report_evaluation *evaluation, report_head head,
                          size_t value) {
     const report_head_results *results = &evaluation->heads[head];
-    char *text = report_percent_spread(results->mean[value], results->deviation[value]);
+    char *text = report_metric_spread(report_metric_of(value), results->mean[value], results->deviation[value]);
     char *folds = report_undefined_folds(evaluation, head, value);
     if (folds)
         cmus_file_writer_print(
@@ -35,17 +36,36 @@ static void write_spread(cmus_file_writer *writer, const report_evaluation *eval
     cmus_free(text);
 }
 
-static void write_percent(cmus_file_writer *writer, double value) {
-    char *text = report_percent(value);
+/* The value with this index as text. */
+static void write_value(cmus_file_writer *writer, size_t index, double value) {
+    char *text = report_metric_text(report_metric_of(index), value);
     cmus_file_writer_print(writer, isnan(value) ? "<span class=\"undefined\">%s</span>" : "%s", text);
     cmus_free(text);
 }
 
+/* The pooled value with its interval; a tool tip says if draws were left out of it. */
+static void write_pooled(cmus_file_writer *writer, const report_evaluation *evaluation, report_head head,
+                         size_t value) {
+    const report_head_results *results = &evaluation->heads[head];
+    double pooled = results->pooled.values[value];
+    char *text = report_metric_interval(report_metric_of(value), pooled, results->low[value], results->high[value]);
+    cmus_file_writer_print(writer, "<span class=\"pooled%s\"", isnan(pooled) ? " undefined" : "");
+    if (results->undefined_draws[value])
+        cmus_file_writer_print(writer, " title=\"undefined in %zu of %zu draws, which the interval leaves out\"",
+                               results->undefined_draws[value], evaluation->draws);
+    cmus_file_writer_print(writer, ">%s</span>", text);
+    cmus_free(text);
+}
+
+static bool is_better(size_t metric, double value, double than) {
+    return report_metric_of(metric)->smaller_is_better ? value < than : value > than;
+}
+
 /* Whether this head's pooled value is the best of all heads. */
-static bool is_best(const report_evaluation *evaluation, report_head head, int metric) {
+static bool is_best(const report_evaluation *evaluation, report_head head, size_t metric) {
     double own = evaluation->heads[head].pooled.values[metric];
     for (int other = 0; other < REPORT_HEADS; other++)
-        if (evaluation->heads[other].present && evaluation->heads[other].pooled.values[metric] > own)
+        if (evaluation->heads[other].present && is_better(metric, evaluation->heads[other].pooled.values[metric], own))
             return false;
     return !isnan(own);
 }
@@ -56,48 +76,70 @@ static void write_head_name(cmus_file_writer *writer, report_head head) {
         colour_of_head(head), report_head_labels[head]);
 }
 
+/* The name of a metric as the head of a row. */
+static void write_metric_name(cmus_file_writer *writer, const report_metric_name *name) {
+    char *title = report_metric_title(name);
+    cmus_file_writer_print(writer, "<tr><th scope=\"row\" title=\"");
+    report_write_html(writer, name->definition);
+    cmus_file_writer_print(writer, "\">");
+    report_write_html(writer, title);
+    cmus_file_writer_print(writer, "%s</th>", name->smaller_is_better ? " ↓" : "");
+    cmus_free(title);
+}
+
+/* What the numbers mean, to unfold below the table. */
+static void write_definitions(cmus_file_writer *writer, const report_evaluation *evaluation) {
+    cmus_file_writer_print(writer,
+                           "<p class=\"note\">Below: all folds pooled with the %g %% interval of %zu draws of patients "
+                           "with replacement (percentiles); draws in which the value is undefined are left out, and a "
+                           "tool tip says how many. Bold: best pooled value. ↓: smaller is better.</p>\n"
+                           "<details class=\"note\"><summary>How the values are defined</summary><ul>\n",
+                           100 * REPORT_INTERVAL_LEVEL, evaluation->draws);
+    for (int i = 0; i < REPORT_METRICS; i++) {
+        cmus_file_writer_print(writer, "<li><b>");
+        report_write_html(writer, report_metric_names[i].title);
+        cmus_file_writer_print(writer, "</b>: ");
+        report_write_html(writer, report_metric_names[i].definition);
+        cmus_file_writer_print(writer, "</li>\n");
+    }
+    cmus_file_writer_print(writer, "</ul></details>\n");
+}
+
 void report_html_heads(cmus_file_writer *writer, const report_evaluation *evaluation) {
     begin_table(writer, "wide");
-    cmus_file_writer_print(writer,
-                           "<thead><tr><th rowspan=\"2\" scope=\"col\">Head</th>"
-                           "<th class=\"group\" colspan=\"%d\">Mean ± SD over the folds</th>"
-                           "<th class=\"group\" colspan=\"%d\">All folds pooled</th></tr><tr>",
-                           REPORT_METRICS, REPORT_METRICS);
-    for (int i = 0; i < 2 * REPORT_METRICS; i++)
-        cmus_file_writer_print(writer, "<th scope=\"col\">%s</th>", report_metric_names[i % REPORT_METRICS].label);
+    cmus_file_writer_print(writer, "<thead><tr><th scope=\"col\">Metric</th>");
+    for (int head = 0; head < REPORT_HEADS; head++)
+        if (evaluation->heads[head].present)
+            cmus_file_writer_print(writer,
+                                   "<th scope=\"col\"><span class=\"dot\" style=\"background:%s\"></span>%s</th>",
+                                   colour_of_head(head), report_head_labels[head]);
     cmus_file_writer_print(writer, "</tr></thead><tbody>\n");
-    for (int head = 0; head < REPORT_HEADS; head++) {
-        if (!evaluation->heads[head].present)
-            continue;
-        cmus_file_writer_print(writer, "<tr>");
-        write_head_name(writer, head);
-        for (int i = 0; i < REPORT_METRICS; i++) {
-            cmus_file_writer_print(writer, "<td>");
-            write_spread(writer, evaluation, head, (size_t)i);
-            cmus_file_writer_print(writer, "</td>");
-        }
-        for (int i = 0; i < REPORT_METRICS; i++) {
+    for (size_t i = 0; i < REPORT_METRICS; i++) {
+        write_metric_name(writer, &report_metric_names[i]);
+        for (int head = 0; head < REPORT_HEADS; head++) {
+            if (!evaluation->heads[head].present)
+                continue;
             cmus_file_writer_print(writer, "<td%s>", is_best(evaluation, head, i) ? " class=\"best\"" : "");
-            write_percent(writer, evaluation->heads[head].pooled.values[i]);
+            write_spread(writer, evaluation, head, i);
+            write_pooled(writer, evaluation, head, i);
             cmus_file_writer_print(writer, "</td>");
         }
         cmus_file_writer_print(writer, "</tr>\n");
     }
     end_table(writer);
+    write_definitions(writer, evaluation);
 }
 
 /* One head's row of a class; the class's name stands once beside all its heads. */
 static void write_class_row(cmus_file_writer *writer, const report_evaluation *evaluation, report_head head,
                             size_t class_index) {
-    const report_metrics *pooled = &evaluation->heads[head].pooled;
     write_head_name(writer, head);
     for (int i = 0; i < REPORT_CLASS_METRICS; i++) {
         size_t value = report_class_metric_index(class_index, (report_class_metric)i);
         cmus_file_writer_print(writer, "<td>");
         write_spread(writer, evaluation, head, value);
-        cmus_file_writer_print(writer, "<span class=\"pooled\">");
-        write_percent(writer, pooled->values[value]);
-        cmus_file_writer_print(writer, "</span></td>");
+        write_pooled(writer, evaluation, head, value);
+        cmus_file_writer_print(writer, "</td>");
     }
     cmus_file_writer_print(writer, "</tr>\n");
 }
@@ -129,37 +171,39 @@ void report_html_classes(cmus_file_writer *writer, const report_evaluation *eval
     cmus_file_writer_print(writer, "</table></div>\n");
 }
 
-/* "best other head: IM 80.12" */
-static void write_best_other(cmus_file_writer *writer, const report_evaluation *evaluation, int metric) {
+/* ", best single head IM 80.12" */
+static void write_best_other(cmus_file_writer *writer, const report_evaluation *evaluation, size_t metric) {
     int best = 0;
     for (int head = REPORT_FUSION + 1; head < REPORT_HEADS; head++) {
         const report_head_results *results = &evaluation->heads[head];
         if (results->present && !isnan(results->pooled.values[metric]) &&
-            (!best || results->pooled.values[metric] > evaluation->heads[best].pooled.values[metric]))
+            (!best || is_better(metric, results->pooled.values[metric], evaluation->heads[best].pooled.values[metric])))
             best = head;
     }
-    if (best)
-        cmus_file_writer_print(writer, ", best single head %s %.2f", report_head_labels[best],
-                               100 * evaluation->heads[best].pooled.values[metric]);
+    if (!best)
+        return;
+    cmus_file_writer_print(writer, "<br>best single head: %s ", report_head_labels[best]);
+    write_value(writer, metric, evaluation->heads[best].pooled.values[metric]);
 }
 
 void report_html_cards(cmus_file_writer *writer, const report_evaluation *evaluation) {
-    static const char *const labels[REPORT_METRICS] = {
-        [REPORT_METRIC_ACCURACY] = "Accuracy",
-        [REPORT_METRIC_MACRO_AUC] = "Macro AUC",
-        [REPORT_METRIC_MACRO_F1] = "Macro F1",
-    };
     const report_head_results *fusion = &evaluation->heads[REPORT_FUSION];
-    for (int i = 0; i < REPORT_METRICS; i++) {
-        cmus_file_writer_print(writer, "<div class=\"card\"><div class=\"label\">%s, %%</div><div class=\"value\">",
-                               labels[i]);
-        write_percent(writer, fusion->mean[i]);
-        if (!isnan(fusion->deviation[i]))
-            cmus_file_writer_print(writer, " <small>± %.2f</small>", 100 * fusion->deviation[i]);
-        cmus_file_writer_print(writer, "</div><div class=\"more\">pooled ");
-        write_percent(writer, fusion->pooled.values[i]);
+    for (size_t i = 0; i < REPORT_MAIN_METRICS; i++) {
+        const report_metric_name *name = &report_metric_names[i];
+        char *title = report_metric_title(name);
+        cmus_file_writer_print(writer, "<div class=\"card\"><div class=\"label\">%s</div><div class=\"value\">", title);
+        write_value(writer, i, fusion->mean[i]);
+        if (!isnan(fusion->deviation[i])) {
+            char *deviation = report_metric_text(name, fusion->deviation[i]);
+            cmus_file_writer_print(writer, " <small>± %s</small>", deviation);
+            cmus_free(deviation);
+        }
+        char *pooled = report_metric_interval(name, fusion->pooled.values[i], fusion->low[i], fusion->high[i]);
+        cmus_file_writer_print(writer, "</div><div class=\"more\">pooled %s", pooled);
         write_best_other(writer, evaluation, i);
         cmus_file_writer_print(writer, "</div></div>\n");
+        cmus_free(pooled);
+        cmus_free(title);
     }
 }
 
@@ -173,61 +217,20 @@ void report_html_folds(cmus_file_writer *writer, const report_evaluation *evalua
     for (size_t i = 0; i < evaluation->folds; i++) {
         char *name = report_fold_name(evaluation->run, evaluation->used[i]);
         cmus_file_writer_print(writer, "<tr><th scope=\"row\">%s</th><td>%zu</td>", name, fusion->folds[i].cases);
-        for (int j = 0; j < REPORT_METRICS; j++) {
+        for (size_t j = 0; j < REPORT_METRICS; j++) {
             cmus_file_writer_print(writer, "<td>");
-            write_percent(writer, fusion->folds[i].values[j]);
+            write_value(writer, j, fusion->folds[i].values[j]);
             cmus_file_writer_print(writer, "</td>");
         }
         cmus_file_writer_print(writer, "</tr>\n");
         cmus_free(name);
     }
     cmus_file_writer_print(writer, "<tr class=\"strong\"><th scope=\"row\">mean ± SD</th><td></td>");
-    for (int j = 0; j < REPORT_METRICS; j++) {
+    for (size_t j = 0; j < REPORT_METRICS; j++) {
         cmus_file_writer_print(writer, "<td>");
-        write_spread(writer, evaluation, REPORT_FUSION, (size_t)j);
+        write_spread(writer, evaluation, REPORT_FUSION, j);
         cmus_file_writer_print(writer, "</td>");
     }
     cmus_file_writer_print(writer, "</tr>\n");
     end_table(writer);
-}
-
-static void write_comparison_row(cmus_file_writer *writer, const report_evaluation *evaluation, report_head head) {
-    cmus_file_writer_print(writer, "<tr>");
-    if (head == REPORT_FUSION) {
-        cmus_file_writer_print(writer, "<th scope=\"row\" class=\"id\">");
-        report_write_html(writer, evaluation->run->name);
-        cmus_file_writer_print(writer, "</th>");
-    } else {
-        cmus_file_writer_print(writer, "<th></th>");
-    }
-    cmus_file_writer_print(writer, "<td class=\"text\">%s</td><td>%zu</td><td>%zu</td>", report_head_labels[head],
-                           evaluation->folds, evaluation->different_cases);
-    for (int i = 0; i < REPORT_METRICS; i++) {
-        cmus_file_writer_print(writer, "<td>");
-        write_spread(writer, evaluation, head, (size_t)i);
-        cmus_file_writer_print(writer, "<span class=\"pooled\">");
-        write_percent(writer, evaluation->heads[head].pooled.values[i]);
-        cmus_file_writer_print(writer, "</span></td>");
-    }
-    cmus_file_writer_print(writer, "</tr>\n");
-}
-
-void report_html_comparison(cmus_file_writer *writer, const report_page *page) {
-    if (page->runs < 2)
-        return;
-    cmus_file_writer_print(writer,
-                           "<section><h2>Comparison</h2>\n<p class=\"note\">Mean ± SD over the folds in %%, below it "
-                           "the pooled value.</p>\n");
-    begin_table(writer, "wide");
-    cmus_file_writer_print(writer, "<thead><tr><th scope=\"col\">Run</th><th scope=\"col\" class=\"text\">Head</th>"
-                                   "<th scope=\"col\">Folds</th><th scope=\"col\">Cases</th>");
-    for (int i = 0; i < REPORT_METRICS; i++)
-        cmus_file_writer_print(writer, "<th scope=\"col\">%s</th>", report_metric_names[i].label);
-    cmus_file_writer_print(writer, "</tr></thead><tbody>\n");
-    for (size_t i = 0; i < page->runs; i++)
-        for (int head = 0; head < REPORT_HEADS; head++)
-            if (page->evaluations[i].heads[head].present)
-                write_comparison_row(writer, &page->evaluations[i], head);
-    end_table(writer);
-    cmus_file_writer_print(writer, "</section>\n");
 }

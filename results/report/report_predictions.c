@@ -1,6 +1,6 @@
 #include "report/report_predictions.h"
 
-#include <errno.h>
+#include <float.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -125,38 +125,81 @@ static cmus_status read_head(const cmus_csv *table, size_t row, size_t column, s
     return CMUS_OK;
 }
 
-/* A list of finite numbers separated by ';': how many, and how many of them are not 0. */
-static cmus_status read_list(const cmus_csv *table, size_t row, size_t column, int *count, int *nonzero) {
+/* A list of numbers from 0 to `largest` separated by ';', put into values[], which has room for `capacity`: more are
+ * counted only. */
+static cmus_status read_list(const cmus_csv *table, size_t row, size_t column, double largest, float *values,
+                             size_t capacity, size_t *count) {
     const char *at = cmus_csv_cell(table, row, column);
-    *count = *nonzero = 0;
-    for (;;) {
+    for (*count = 0;; at++) {
         char *end;
         double value = strtod(at, &end);
         if (end == at || !isfinite(value) || (*end && *end != ';'))
             return cmus_fail(CMUS_ERROR_FORMAT, "%s, line %zu, column '%s': '%s' is not a list of numbers", table->path,
                              table->lines[row], table->header[column], cmus_csv_cell(table, row, column));
-        (*count)++;
-        *nonzero += value != 0;
+        if (value < 0 || value > largest)
+            return cmus_fail(CMUS_ERROR_DATA, "%s, line %zu, column '%s': %.9g is not between 0 and %.9g", table->path,
+                             table->lines[row], table->header[column], value, largest);
+        if (*count < capacity)
+            values[*count] = (float)value;
+        ++*count;
+        at = end;
         if (!*end)
             return CMUS_OK;
-        at = end + 1;
     }
 }
 
-static cmus_status read_bag(const cmus_csv *table, size_t row, const layout *where, report_predictions *predictions) {
-    int weights, distances, kept, nonzero, used;
-    double mean;
-    CMUS_TRY(read_list(table, row, where->tem_weight, &weights, &nonzero));
-    CMUS_TRY(read_list(table, row, where->tem_distance, &distances, &nonzero));
-    CMUS_TRY(read_list(table, row, where->tem_kept, &kept, &used));
-    CMUS_TRY(cmus_csv_number(table, row, where->mean_distance, &mean));
+/* How many numbers the list of a cell would have. */
+static size_t list_length(const char *cell) {
+    size_t count = 1;
+    for (; *cell; cell++)
+        count += *cell == ';';
+    return count;
+}
+
+static cmus_status read_bag(const cmus_csv *table, size_t row, const layout *where, float *flags,
+                            report_predictions *predictions) {
+    size_t at = predictions->tem_offset[row], images = predictions->tem_offset[row + 1] - at;
+    size_t weights, distances, kept;
+    CMUS_TRY(read_list(table, row, where->tem_weight, 1, predictions->tem_weight + at, images, &weights));
+    CMUS_TRY(read_list(table, row, where->tem_distance, FLT_MAX, predictions->tem_distance + at, images, &distances));
+    CMUS_TRY(read_list(table, row, where->tem_kept, 1, flags, images, &kept));
+    CMUS_TRY(cmus_csv_number(table, row, where->mean_distance, &predictions->mean_distance[row]));
     if (weights != distances || weights != kept)
         return cmus_fail(CMUS_ERROR_DATA,
-                         "%s, line %zu: tem_weight, tem_distance and tem_kept list %d, %d and %d images", table->path,
-                         table->lines[row], weights, distances, kept);
-    predictions->tem_images[row] = kept;
-    predictions->tem_kept[row] = used;
+                         "%s, line %zu: tem_weight, tem_distance and tem_kept list %zu, %zu and %zu images",
+                         table->path, table->lines[row], weights, distances, kept);
+    if (predictions->mean_distance[row] < 0)
+        return cmus_fail(CMUS_ERROR_DATA, "%s, line %zu: the mean_distance is negative", table->path,
+                         table->lines[row]);
+    predictions->tem_images[row] = (int)images;
+    for (size_t i = 0; i < images; i++) {
+        if (flags[i] != 0 && flags[i] != 1)
+            return cmus_fail(CMUS_ERROR_DATA, "%s, line %zu, column 'tem_kept': %.9g is neither 0 nor 1", table->path,
+                             table->lines[row], (double)flags[i]);
+        predictions->tem_flags[at + i] = flags[i] != 0;
+        predictions->tem_kept[row] += flags[i] != 0;
+    }
     return CMUS_OK;
+}
+
+static cmus_status read_bags(const cmus_csv *table, const layout *where, report_predictions *predictions) {
+    size_t cases = table->rows, largest = 0;
+    size_t *offset = predictions->tem_offset = cmus_allocate(cases + 1, sizeof(size_t));
+    for (size_t row = 0; row < cases; row++) {
+        size_t images = list_length(cmus_csv_cell(table, row, where->tem_weight));
+        offset[row + 1] = offset[row] + images;
+        largest = images > largest ? images : largest;
+    }
+    predictions->tem_weight = cmus_allocate(offset[cases], sizeof(float));
+    predictions->tem_distance = cmus_allocate(offset[cases], sizeof(float));
+    predictions->tem_flags = cmus_allocate(offset[cases], sizeof(bool));
+    predictions->mean_distance = cmus_allocate(cases, sizeof(double));
+    float *flags = cmus_allocate(largest, sizeof(float));
+    cmus_status status = CMUS_OK;
+    for (size_t row = 0; row < cases && status == CMUS_OK; row++)
+        status = read_bag(table, row, where, flags, predictions);
+    cmus_free(flags);
+    return status;
 }
 
 static cmus_status read_row(const cmus_csv *table, size_t row, const layout *where, report_predictions *predictions) {
@@ -176,7 +219,7 @@ static cmus_status read_row(const cmus_csv *table, size_t row, const layout *whe
         if (where->head_column[head])
             CMUS_TRY(read_head(table, row, where->head_column[head], classes, head,
                                predictions->probabilities[head] + row * classes));
-    return where->has_bag ? read_bag(table, row, where, predictions) : CMUS_OK;
+    return CMUS_OK;
 }
 
 /* Keeps the ids only, in one piece of memory: a table holds many more cells than are needed later. */
@@ -235,6 +278,8 @@ static cmus_status read_table(const cmus_csv *table, report_predictions *predict
             predictions->probabilities[head] = cmus_allocate(cases * where.classes, sizeof(double));
     for (size_t row = 0; row < cases; row++)
         CMUS_TRY(read_row(table, row, &where, predictions));
+    if (where.has_bag)
+        CMUS_TRY(read_bags(table, &where, predictions));
     copy_ids(table, predictions);
     return check_unique(table, predictions);
 }
@@ -259,6 +304,11 @@ void report_predictions_free(report_predictions *predictions) {
     cmus_free(predictions->labels);
     cmus_free(predictions->tem_images);
     cmus_free(predictions->tem_kept);
+    cmus_free(predictions->tem_offset);
+    cmus_free(predictions->tem_weight);
+    cmus_free(predictions->tem_distance);
+    cmus_free(predictions->tem_flags);
+    cmus_free(predictions->mean_distance);
     for (int head = 0; head < REPORT_HEADS; head++)
         cmus_free(predictions->probabilities[head]);
     cmus_free(predictions->text);

@@ -5,6 +5,7 @@
 #ifndef CMUS_REPORT_PREDICTIONS_H
 #define CMUS_REPORT_PREDICTIONS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "cmus/status.h"
@@ -14,6 +15,8 @@ typedef enum report_head { REPORT_FUSION, REPORT_OM, REPORT_IM, REPORT_TEM, REPO
 extern const char *const report_head_keys[REPORT_HEADS];   /* "fusion" */
 extern const char *const report_head_labels[REPORT_HEADS]; /* "Fusion" */
 
+/* Without the four TEM columns, tem_images and tem_kept are 0, and the fields of the single images and mean_distance
+ * NULL. */
 typedef struct report_predictions {
     size_t cases, classes;
     char **class_names;                  /* [classes] */
@@ -21,11 +24,17 @@ typedef struct report_predictions {
     int *labels;                         /* [cases] */
     double *probabilities[REPORT_HEADS]; /* [cases][classes]; NULL for a head that is not there */
     int *tem_images, *tem_kept;          /* [cases]: size of the bag, and how many of it were used */
-    char *text;                          /* what the ids point into */
+    /* Images of all bags in the order of the cases; case i has tem_offset[i] ... tem_offset[i + 1] - 1. */
+    size_t *tem_offset;               /* [cases + 1] */
+    float *tem_weight, *tem_distance; /* [tem_offset[cases]]: by SMIL; to the bag's central image */
+    bool *tem_flags;                  /* [tem_offset[cases]]: kept, not left out of the fusion */
+    double *mean_distance;            /* [cases]: between the images of the bag; 0 in one of up to two */
+    char *text;                       /* what the ids point into */
 } report_predictions;
 
 /* Reads and proves one file: columns, finite probabilities in 0 ... 1 that sum to 1 within 1e-4, labels among the
- * classes, lists of one length, each case once. FORMAT and DATA name file and line. */
+ * classes, lists of one length with flags 0 or 1 and no negative weight or distance, each case once. FORMAT and DATA
+ * name file and line. */
 cmus_status report_predictions_read(const char *path, report_predictions *predictions);
 void report_predictions_free(report_predictions *predictions);
 

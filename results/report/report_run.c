@@ -103,7 +103,8 @@ static cmus_status read_tables(report_fold *fold) {
     path = cmus_path_join(fold->folder, "train.csv");
     status = report_training_read(path, &fold->training);
     cmus_free(path);
-    return status;
+    CMUS_TRY(status);
+    return report_features_check(fold->folder, fold->predictions.cases, &fold->features);
 }
 
 static cmus_status read_fold(report_fold *fold, bool *has_manifest) {

@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "cmus/status.h"
+#include "report/features.h"
 #include "report/report_predictions.h"
 #include "report/training.h"
 
@@ -21,6 +22,7 @@ typedef struct report_fold {
     json_t *information; /* run.json */
     report_training training;
     report_predictions predictions;
+    report_features features;
     bool usable; /* read without a problem, and agrees with the other folds */
 } report_fold;
 

@@ -7,6 +7,7 @@
 #include "cmus/log.h"
 #include "cmus/memory.h"
 #include "cmus/program.h"
+#include "report/bootstrap.h"
 #include "report/report_text.h"
 
 /* A number in full precision; undefined is null. */
@@ -25,16 +26,27 @@ static json_t *count(size_t value) {
     return json_integer((json_int_t)value);
 }
 
+/* The value with this index as JSON. */
+typedef json_t *(*value_of)(const void *values, size_t index);
+
+static json_t *number_at(const void *values, size_t index) {
+    return number(((const double *)values)[index]);
+}
+
+static json_t *count_at(const void *values, size_t index) {
+    return count(((const size_t *)values)[index]);
+}
+
 /* Values in the order of report_metrics.values as an object. */
-static json_t *values_object(const report_evaluation *evaluation, const double *values) {
+static json_t *values_object(const report_evaluation *evaluation, const void *values, value_of value_at) {
     json_t *object = json_object(), *classes = json_object();
-    for (int i = 0; i < REPORT_METRICS; i++)
-        json_object_set_new(object, report_metric_names[i].key, number(values[i]));
+    for (size_t i = 0; i < REPORT_METRICS; i++)
+        json_object_set_new(object, report_metric_names[i].key, value_at(values, i));
     for (size_t i = 0; i < evaluation->classes; i++) {
         json_t *one = json_object();
         for (int j = 0; j < REPORT_CLASS_METRICS; j++)
             json_object_set_new(one, report_class_metric_names[j].key,
-                                number(values[report_class_metric_index(i, (report_class_metric)j)]));
+                                value_at(values, report_class_metric_index(i, (report_class_metric)j)));
         json_object_set_new(classes, evaluation->class_names[i], one);
     }
     json_object_set_new(object, "classes", classes);
@@ -42,7 +54,7 @@ static json_t *values_object(const report_evaluation *evaluation, const double *
 }
 
 static json_t *metrics_object(const report_evaluation *evaluation, const report_metrics *metrics) {
-    json_t *object = values_object(evaluation, metrics->values), *rows = json_array();
+    json_t *object = values_object(evaluation, metrics->values, number_at), *rows = json_array();
     for (size_t i = 0; i < metrics->classes; i++) {
         json_t *row = json_array();
         for (size_t j = 0; j < metrics->classes; j++)
@@ -57,8 +69,11 @@ static json_t *metrics_object(const report_evaluation *evaluation, const report_
 static json_t *head_object(const report_evaluation *evaluation, const report_head_results *results) {
     json_t *object = json_object(), *folds = json_array();
     json_object_set_new(object, "pooled", metrics_object(evaluation, &results->pooled));
-    json_object_set_new(object, "mean", values_object(evaluation, results->mean));
-    json_object_set_new(object, "sd", values_object(evaluation, results->deviation));
+    json_object_set_new(object, "low", values_object(evaluation, results->low, number_at));
+    json_object_set_new(object, "high", values_object(evaluation, results->high, number_at));
+    json_object_set_new(object, "undefined_draws", values_object(evaluation, results->undefined_draws, count_at));
+    json_object_set_new(object, "mean", values_object(evaluation, results->mean, number_at));
+    json_object_set_new(object, "sd", values_object(evaluation, results->deviation, number_at));
     for (size_t i = 0; i < evaluation->folds; i++) {
         json_t *fold = metrics_object(evaluation, &results->folds[i]);
         json_object_set_new(fold, "fold", json_integer(evaluation->used[i]->fold));
@@ -66,6 +81,15 @@ static json_t *head_object(const report_evaluation *evaluation, const report_hea
         json_array_append_new(folds, fold);
     }
     json_object_set_new(object, "folds", folds);
+    return object;
+}
+
+/* How the intervals were made. */
+static json_t *bootstrap_object(const report_evaluation *evaluation) {
+    json_t *object = json_object();
+    json_object_set_new(object, "draws", count(evaluation->draws));
+    json_object_set_new(object, "seed", count(REPORT_BOOTSTRAP_SEED));
+    json_object_set_new(object, "level", number(REPORT_INTERVAL_LEVEL));
     return object;
 }
 
@@ -89,6 +113,7 @@ static json_t *run_object(const report_evaluation *evaluation) {
     json_object_set_new(object, "cases", count(evaluation->different_cases));
     json_object_set_new(object, "patients", count(evaluation->patients));
     json_object_set_new(object, "classes", classes);
+    json_object_set_new(object, "bootstrap", bootstrap_object(evaluation));
     json_object_set_new(object, "heads", heads);
     return object;
 }
@@ -100,7 +125,7 @@ cmus_status report_summary_json(const char *path, const report_evaluation *evalu
         json_array_append_new(list, run_object(&evaluations[i]));
         partial = partial || evaluations[i].partial;
     }
-    json_object_set_new(object, "format", json_string("cmus-report summary 1"));
+    json_object_set_new(object, "format", json_string(REPORT_SUMMARY_FORMAT));
     json_object_set_new(object, "version", json_string(cmus_version()));
     json_object_set_new(object, "git_revision", json_string(cmus_git_revision()));
     json_object_set_new(object, "partial", json_boolean(partial));
@@ -143,12 +168,11 @@ static void write_value(const csv_scope *scope, const char *class_name, const ch
 }
 
 static void write_values(const csv_scope *scope, const double *values) {
-    for (int i = 0; i < REPORT_METRICS; i++)
-        write_value(scope, "", report_metric_names[i].key, values[i]);
-    for (size_t i = 0; i < scope->evaluation->classes; i++)
-        for (int j = 0; j < REPORT_CLASS_METRICS; j++)
-            write_value(scope, scope->evaluation->class_names[i], report_class_metric_names[j].key,
-                        values[report_class_metric_index(i, (report_class_metric)j)]);
+    for (size_t i = 0; i < report_metric_count(scope->evaluation->classes); i++) {
+        const char *name =
+            i < REPORT_METRICS ? "" : scope->evaluation->class_names[(i - REPORT_METRICS) / REPORT_CLASS_METRICS];
+        write_value(scope, name, report_metric_of(i)->key, values[i]);
+    }
 }
 
 static void write_metrics(const csv_scope *scope, const report_metrics *metrics) {
@@ -165,6 +189,10 @@ static void write_head(cmus_file_writer *writer, const report_evaluation *evalua
     const report_head_results *results = &evaluation->heads[head];
     csv_scope scope = {writer, evaluation, evaluation->run->name, report_head_keys[head], "pooled"};
     write_metrics(&scope, &results->pooled);
+    scope.scope = "low";
+    write_values(&scope, results->low);
+    scope.scope = "high";
+    write_values(&scope, results->high);
     scope.scope = "mean";
     write_values(&scope, results->mean);
     scope.scope = "sd";

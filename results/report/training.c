@@ -2,19 +2,37 @@
 
 #include <math.h>
 #include <stdbool.h>
+#include <string.h>
 
 #include "cmus/csv.h"
 #include "cmus/memory.h"
 
 static const struct {
     const char *column;
-    bool may_be_empty;
+    bool may_be_empty, may_be_absent;
 } curves[REPORT_CURVES] = {
-    [REPORT_TRAIN_LOSS] = {"train_loss", false},
-    [REPORT_VAL_LOSS] = {"val_loss", true},
-    [REPORT_TRAIN_ACCURACY] = {"train_accuracy", false},
-    [REPORT_VAL_ACCURACY] = {"val_accuracy", true},
+    [REPORT_TRAIN_LOSS] = {"train_loss", false, false},
+    [REPORT_VAL_LOSS] = {"val_loss", true, false},
+    [REPORT_TRAIN_ACCURACY] = {"train_accuracy", false, false},
+    [REPORT_VAL_ACCURACY] = {"val_accuracy", true, false},
+    [REPORT_TRAIN_LOSS_FUSION] = {"train_loss_fusion", true, true},
+    [REPORT_TRAIN_LOSS_OM] = {"train_loss_om", true, true},
+    [REPORT_TRAIN_LOSS_IM] = {"train_loss_im", true, true},
+    [REPORT_TRAIN_LOSS_TEM] = {"train_loss_tem", true, true},
+    [REPORT_VAL_LOSS_FUSION] = {"val_loss_fusion", true, true},
+    [REPORT_VAL_LOSS_OM] = {"val_loss_om", true, true},
+    [REPORT_VAL_LOSS_IM] = {"val_loss_im", true, true},
+    [REPORT_VAL_LOSS_TEM] = {"val_loss_tem", true, true},
+    [REPORT_TRAIN_DISTANCE] = {"train_mean_distance", true, true},
+    [REPORT_VAL_DISTANCE] = {"val_mean_distance", true, true},
 };
+
+static bool has_column(const cmus_csv *table, const char *name) {
+    for (size_t i = 0; i < table->columns; i++)
+        if (strcmp(table->header[i], name) == 0)
+            return true;
+    return false;
+}
 
 static cmus_status read_epochs(const cmus_csv *table, report_training *training) {
     size_t column;
@@ -32,8 +50,13 @@ static cmus_status read_epochs(const cmus_csv *table, report_training *training)
 
 static cmus_status read_curve(const cmus_csv *table, report_curve curve, report_training *training) {
     size_t column;
-    CMUS_TRY(cmus_csv_column(table, curves[curve].column, &column));
     double *values = training->values[curve] = cmus_allocate(table->rows, sizeof(double));
+    if (curves[curve].may_be_absent && !has_column(table, curves[curve].column)) {
+        for (size_t row = 0; row < table->rows; row++)
+            values[row] = NAN;
+        return CMUS_OK;
+    }
+    CMUS_TRY(cmus_csv_column(table, curves[curve].column, &column));
     for (size_t row = 0; row < table->rows; row++) {
         if (curves[curve].may_be_empty && !*cmus_csv_cell(table, row, column))
             values[row] = NAN;

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cmus/log.h"
 #include "cmus/memory.h"
 #include "cmus/safetensors.h"
 
@@ -228,4 +229,12 @@ const cmus_stored_tensor *cmus_safetensors_find(const cmus_safetensors *file, co
 
 cmus_status cmus_safetensors_read(cmus_safetensors *file, const cmus_stored_tensor *tensor, void *to) {
     return read_at(file, file->data_begin + tensor->begin, to, tensor->bytes);
+}
+
+cmus_status cmus_safetensors_read_part(cmus_safetensors *file, const cmus_stored_tensor *tensor, size_t begin,
+                                       size_t size, void *to) {
+    if (begin > tensor->bytes || size > tensor->bytes - begin)
+        cmus_fatal("%s: %zu bytes from byte %zu on are not within the tensor '%s' of %zu", file->path, size, begin,
+                   tensor->name, tensor->bytes);
+    return read_at(file, file->data_begin + tensor->begin + begin, to, size);
 }
