@@ -116,12 +116,17 @@ cmus_status report_draw_bag_size(const report_evaluation *evaluation, report_hea
     cmus_file_writer_print(
         plot.script,
         "set xrange [-0.6:%zu.6]\nset xtics 1\nset format x ''\nset yrange [0:1.005]\nset ytics 0.2\n"
-        "set ylabel 'Accuracy with 95 %% interval'\nset key bottom right Left reverse samplen 1\n"
-        "plot $fusion using ($1-0.1):2:3:4 with yerrorbars linecolor rgb '%s' linewidth 1.4 "
-        "pointtype 7 pointsize 0.6 title 'Fusion', \\\n"
-        " $tem using ($1+0.1):2:3:4 with yerrorbars linecolor rgb '%s' linewidth 1.4 "
-        "pointtype 5 pointsize 0.5 title 'TEM'\n",
-        count - 1, report_colour(REPORT_FUSION), report_colour(REPORT_TEM));
+        "set ylabel 'Accuracy with 95 %% interval'\n"
+        "plot \\\n",
+        count - 1);
+    report_plot_intervals(&plot, "fusion", -0.1, report_colour(REPORT_FUSION));
+    report_plot_intervals(&plot, "tem", 0.1, report_colour(REPORT_TEM));
+    cmus_file_writer_print(plot.script,
+                           " $fusion using ($1-0.1):2 with points linecolor rgb '%s' pointtype 7 pointsize 0.6 title "
+                           "'Fusion', \\\n"
+                           " $tem using ($1+0.1):2 with points linecolor rgb '%s' pointtype 5 pointsize 0.5 title "
+                           "'TEM'\n",
+                           report_colour(REPORT_FUSION), report_colour(REPORT_TEM));
     report_plot_panel(&plot, REPORT_LOWER_PANEL);
     write_tics(&plot, groups, count);
     size_t largest = 0;

@@ -39,13 +39,13 @@ cmus_status report_draw_calibration(const report_evaluation *evaluation, report_
     report_plot_panel(&plot, REPORT_UPPER_PANEL);
     cmus_file_writer_print(plot.script,
                            "set xrange [0:1]\nset xtics 0.2\nset format x ''\n"
-                           "set yrange [0:1.005]\nset ytics 0.2\nset ylabel 'Share of right predictions'\n"
-                           "set key top left Left reverse samplen 2\n"
-                           "plot x with lines linecolor rgb '#888888' dashtype 2 title 'perfectly calibrated', \\\n"
-                           " $bins using 1:2:3:4 with yerrorbars linecolor rgb '%s' linewidth 1.2 pointtype 7 "
-                           "pointsize 0.5 title 'with 95 %% interval', \\\n"
-                           " $bins using 1:2 with lines linecolor rgb '%s' linewidth 2.2 notitle\n",
-                           report_colour(head), report_colour(head));
+                           "set yrange [0:1.005]\nset ytics 0.2\nset ylabel 'Share right, 95 %% interval'\n"
+                           "plot x with lines linecolor rgb '#888888' dashtype 2 title 'ideal', \\\n");
+    report_plot_intervals(&plot, "bins", 0, report_colour(head));
+    cmus_file_writer_print(plot.script,
+                           " $bins with linespoints linecolor rgb '%s' linewidth 2.2 pointtype 7 pointsize 0.5 title "
+                           "'observed'\n",
+                           report_colour(head));
     size_t largest = 0;
     for (int i = 0; i < REPORT_CALIBRATION_BINS; i++)
         largest = bins[i].cases > largest ? bins[i].cases : largest;

@@ -53,16 +53,26 @@ void report_plot_title(report_plot *plot, const report_evaluation *evaluation, c
 }
 
 void report_plot_two_panels(report_plot *plot) {
+    /* The key is a line between title and panel. */
     cmus_file_writer_print(plot->script, "set multiplot\nset lmargin at screen 0.15\nset rmargin at screen 0.96\n"
-                                         "set ylabel offset 0.5,0\n");
+                                         "set ylabel offset 0.5,0\nset title offset 0,1.1\n"
+                                         "set key at graph 0.5,1.1 center center horizontal Left reverse samplen 2\n");
 }
 
 void report_plot_panel(report_plot *plot, report_panel panel) {
     if (panel == REPORT_UPPER_PANEL)
-        cmus_file_writer_print(plot->script, "set tmargin at screen 0.88\nset bmargin at screen 0.4\n");
+        cmus_file_writer_print(plot->script, "set tmargin at screen 0.84\nset bmargin at screen 0.4\n");
     else
         cmus_file_writer_print(plot->script, "set tmargin at screen 0.35\nset bmargin at screen 0.13\n"
                                              "unset title\nunset key\nset format x\n");
+}
+
+void report_plot_intervals(report_plot *plot, const char *block, double shift, const char *colour) {
+    /* Not "yerrorbars": gnuplot surrounds their points with white, which shows on a dark page. */
+    cmus_file_writer_print(plot->script,
+                           " $%s using ($1%+g):3:(0):($4-$3) with vectors nohead linecolor rgb '%s' linewidth 1.2 "
+                           "notitle, \\\n",
+                           block, shift, colour);
 }
 
 void report_plot_counts(report_plot *plot, size_t largest) {

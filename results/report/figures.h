@@ -114,6 +114,10 @@ void report_plot_two_panels(report_plot *plot);
 typedef enum report_panel { REPORT_UPPER_PANEL, REPORT_LOWER_PANEL } report_panel;
 void report_plot_panel(report_plot *plot, report_panel panel);
 
+/* Adds vertical intervals to a plot command, and a comma: from rows "x value low high" of the data block, which are
+ * moved by `shift` along x. */
+void report_plot_intervals(report_plot *plot, const char *block, double shift, const char *colour);
+
 /* The axis of the lower panel, from 0, with at most five tics at round numbers. */
 void report_plot_counts(report_plot *plot, size_t largest);
 
