@@ -91,7 +91,8 @@ become_node='
 
 hold_node() { # NODE SHARED...
     local node=$1
-    unshare --uts --mount bash -c "$become_node" node "$@" < /dev/null > "$folder/$node.holder.log" 2>&1 &
+    # a session of its own: what ends the caller's group must not end this one before the processes of the node
+    setsid unshare --uts --mount bash -c "$become_node" node "$@" < /dev/null > "$folder/$node.holder.log" 2>&1 &
     echo $! > "$folder/$node.holder"
     disown
     if ! wait_until 5 alive "$folder/$node.holder" sleep > /dev/null; then
