@@ -7,3 +7,5 @@ target_sources(test_report_text PRIVATE
   ${CMAKE_SOURCE_DIR}/results/report/report_text.c ${CMAKE_SOURCE_DIR}/results/report/html_picture.c)
 cmus_unit_test(test_tsne cmus_metrics PkgConfig::JANSSON OpenMP::OpenMP_C)
 target_compile_definitions(test_tsne PRIVATE TSNE_GOLDEN="${CMAKE_SOURCE_DIR}/tests/golden/tsne.json")
+cmus_unit_test(test_report_curves cmus_metrics PkgConfig::JANSSON)
+target_compile_definitions(test_report_curves PRIVATE CURVES_GOLDEN="${CMAKE_SOURCE_DIR}/tests/golden/curves.json")
