@@ -12,7 +12,7 @@
 #include "report/tsne.h"
 
 /* Bounds of time, and of what can be told apart in a picture. */
-enum { MOST_FOLDS = 10, MOST_IN_FOLD = 2000, MOST_IN_ALL = 6000 };
+enum { MOST_FOLDS = 10, MOST_IN_FOLD = 1500, MOST_IN_ALL = 4000 };
 enum { MOST_BELOW = 8 }; /* classes whose key fits below the picture */
 static const uint64_t seed = 1;
 
@@ -71,7 +71,7 @@ char *report_tsne_note(const report_evaluation *evaluation) {
             : cmus_copy_string("");
     char *note = cmus_format_string(
         "Held-out cases laid out by the features that the fusion head classifies (t-SNE, perplexity at most 30, the "
-        "pictures have no scale). Colour and shape: true class; black outline: wrong prediction. Each fold has a "
+        "pictures have no scale). Colour and shape: true class; outlined: wrong prediction. Each fold has a "
         "network of its own, whose features can't be put beside another's, so each has its own picture.%s%s%s",
         missing, left_out, subset);
     cmus_free(missing);

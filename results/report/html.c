@@ -213,6 +213,7 @@ static void write_partial(cmus_file_writer *writer, const void *context) {
 
 static void write_comparison(cmus_file_writer *writer, const void *context) {
     report_html_comparison(writer, context);
+    report_html_drift(writer, context);
 }
 
 static void write_runs(cmus_file_writer *writer, const void *context) {

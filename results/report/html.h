@@ -6,6 +6,8 @@
 
 #include "cmus/file.h"
 #include "cmus/status.h"
+#include "report/compare.h"
+#include "report/drift.h"
 #include "report/evaluation.h"
 #include "report/figures.h"
 #include "report/thumbnails.h"
@@ -17,13 +19,18 @@ typedef struct report_page {
     const char *const *prefixes;         /* [runs]: of the names of the pictures */
     const report_pictures *pictures;     /* of all runs */
     const report_thumbnails *thumbnails; /* [runs]; NULL without --data */
+    const report_comparison *comparison; /* NULL for one run */
+    const report_drift *drift;           /* NULL without --compare-to */
 } report_page;
 
 /* Writes the page. IO. */
 cmus_status report_page_write(const char *path, const report_page *page);
 
-/* Parts of it (html_tables.c, html_cases.c, html_thumbnails.c, html_made.c); tables have a scrolling frame. */
+/* Sections with a headline; nothing where there is nothing to compare (html_comparison.c, html_drift.c). */
 void report_html_comparison(cmus_file_writer *writer, const report_page *page);
+void report_html_drift(cmus_file_writer *writer, const report_page *page);
+
+/* Parts of one run (html_tables.c, html_cases.c, html_thumbnails.c, html_made.c); tables have a scrolling frame. */
 void report_html_cards(cmus_file_writer *writer, const report_evaluation *evaluation);
 void report_html_heads(cmus_file_writer *writer, const report_evaluation *evaluation);
 void report_html_classes(cmus_file_writer *writer, const report_evaluation *evaluation);

@@ -13,6 +13,9 @@
 #include "cmus/memory.h"
 #include "cmus/program.h"
 #include "report/cases.h"
+#include "report/compare.h"
+#include "report/comparison_files.h"
+#include "report/drift.h"
 #include "report/evaluation.h"
 #include "report/figures.h"
 #include "report/gnuplot.h"
@@ -24,11 +27,13 @@
 typedef struct arguments {
     char **paths; /* [runs] */
     size_t runs;
-    const char *out, *data;
+    const char *out;
+    const char *data;       /* NULL if not given */
+    const char *compare_to; /* NULL if not given */
     bool partial;
 } arguments;
 
-enum { OPTION_OUT = 'o', OPTION_PARTIAL = 'p', OPTION_DATA = 'd' };
+enum { OPTION_OUT = 'o', OPTION_PARTIAL = 'p', OPTION_DATA = 'd', OPTION_COMPARE_TO = 'c' };
 
 static const struct argp_option options[] = {
     {"out", OPTION_OUT, "DIR", 0, "Folder for report.html, summary.json, summary.csv, cases.csv and figures/", 0},
@@ -37,6 +42,8 @@ static const struct argp_option options[] = {
      "Leave out folds that are missing, unfinished or do not belong to the others, "
      "and mark the page and the pictures as partial",
      0},
+    {"compare-to", OPTION_COMPARE_TO, "FILE.json", 0,
+     "Show beside each number what it was in an earlier report's summary.json, and write drift.csv", 0},
     {0},
 };
 
@@ -52,6 +59,9 @@ static error_t parse_argument(int key, char *value, struct argp_state *state) {
         return 0;
     case OPTION_PARTIAL:
         given->partial = true;
+        return 0;
+    case OPTION_COMPARE_TO:
+        given->compare_to = value;
         return 0;
     case ARGP_KEY_ARG:
         given->paths = cmus_grow(given->paths, &capacity, given->runs + 1, sizeof(char *));
@@ -76,7 +86,8 @@ static const struct argp parser = {
     "and "
     "more of each head, as mean and SD over the folds and pooled, with pictures, as one HTML page, JSON and CSV. "
     "Several "
-    "RUNs are shown side by side.\v"
+    "RUNs are compared on the same cases with the first of them: paired intervals, McNemar's and DeLong's tests, and "
+    "comparison.csv, .md and .tex.\v"
     "Everything is computed from the folds' predictions.csv. A fold that is missing or unfinished, two folds that "
     "share "
     "a case or a patient, or that differ in configuration or data set, are errors without --partial.",
@@ -92,6 +103,8 @@ typedef struct job {
     char **prefixes;                /* [given->runs]: of the names of the pictures */
     report_pictures pictures;
     report_thumbnails *thumbnails; /* [given->runs]; NULL without --data */
+    report_comparison comparison;  /* of two or more runs */
+    report_drift drift;            /* with --compare-to */
     char *stage;
     bool made_out; /* the folder `out` was not there before */
 } job;
@@ -138,15 +151,31 @@ static void evaluate_runs(job *work) {
     }
 }
 
+/* With an earlier report and with other runs. */
+static cmus_status compare_runs(job *work) {
+    size_t runs = work->given->runs;
+    if (work->given->compare_to)
+        CMUS_TRY(report_drift_read(work->given->compare_to, work->evaluations, runs, &work->drift));
+    return runs > 1 ? report_compare(work->evaluations, runs, work->given->partial, &work->comparison) : CMUS_OK;
+}
+
 static cmus_status make_stage(job *work) {
     work->made_out = !cmus_folder_exists(work->given->out);
     work->stage = cmus_format_string("%s/.cmus-report.%ld.tmp", work->given->out, (long)getpid());
     return cmus_folder_make(work->stage);
 }
 
-/* Images of the wrong cases, in so many bytes that the page stays below 5 MB. */
+/* Letters of base64 that keep the page below 5 MB: what the pictures and some room for the tables leave of it. */
+static size_t thumbnail_budget(const job *work) {
+    const size_t whole = 4000000, least = 500000;
+    size_t pictures = 0;
+    for (size_t i = 0; i < work->pictures.count; i++)
+        pictures += strlen(work->pictures.list[i].svg);
+    return (pictures + least < whole ? whole - pictures : least) / work->given->runs;
+}
+
+/* Images of the wrong cases. */
 static cmus_status make_thumbnails(job *work) {
-    enum { BUDGET = 3 << 20 };
     if (!work->given->data)
         return CMUS_OK;
     cmus_dataset *dataset;
@@ -154,9 +183,30 @@ static cmus_status make_thumbnails(job *work) {
     work->thumbnails = cmus_allocate(work->given->runs, sizeof *work->thumbnails);
     cmus_status status = CMUS_OK;
     for (size_t i = 0; i < work->given->runs && status == CMUS_OK; i++)
-        status =
-            report_thumbnails_make(dataset, &work->evaluations[i], BUDGET / work->given->runs, &work->thumbnails[i]);
+        status = report_thumbnails_make(dataset, &work->evaluations[i], thumbnail_budget(work), &work->thumbnails[i]);
     cmus_dataset_close(dataset);
+    return status;
+}
+
+/* Files of a report that compares runs, and of one that is compared to an earlier one. */
+static const char *const comparison_names[] = {"comparison.csv", "comparison.md", "comparison.tex"};
+static const char drift_name[] = "drift.csv";
+enum { COMPARISON_NAMES = sizeof comparison_names / sizeof *comparison_names };
+
+static cmus_status make_comparison_files(const job *work) {
+    static cmus_status (*const writers[COMPARISON_NAMES])(const char *, const report_comparison *) = {
+        report_comparison_csv, report_comparison_markdown, report_comparison_latex};
+    cmus_status status = CMUS_OK;
+    for (size_t i = 0; work->given->runs > 1 && status == CMUS_OK && i < COMPARISON_NAMES; i++) {
+        char *path = cmus_path_join(work->stage, comparison_names[i]);
+        status = writers[i](path, &work->comparison);
+        cmus_free(path);
+    }
+    if (work->given->compare_to && status == CMUS_OK) {
+        char *path = cmus_path_join(work->stage, drift_name);
+        status = report_drift_csv(path, &work->drift, work->evaluations);
+        cmus_free(path);
+    }
     return status;
 }
 
@@ -167,8 +217,13 @@ static cmus_status make_files(job *work) {
     for (size_t i = 0; i < runs; i++)
         CMUS_TRY(report_draw_figures(&work->evaluations[i], work->stage, work->prefixes[i], &work->pictures));
     CMUS_TRY(make_thumbnails(work));
-    report_page page = {work->evaluations, runs, (const char *const *)work->prefixes, &work->pictures,
-                        work->thumbnails};
+    report_page page = {work->evaluations,
+                        runs,
+                        (const char *const *)work->prefixes,
+                        &work->pictures,
+                        work->thumbnails,
+                        runs > 1 ? &work->comparison : NULL,
+                        work->given->compare_to ? &work->drift : NULL};
     char *html = cmus_path_join(work->stage, "report.html"), *json = cmus_path_join(work->stage, "summary.json");
     char *csv = cmus_path_join(work->stage, "summary.csv"), *cases = cmus_path_join(work->stage, "cases.csv");
     cmus_status status = report_page_write(html, &page);
@@ -182,7 +237,7 @@ static cmus_status make_files(job *work) {
         status = report_cases_csv(cases, work->evaluations, runs);
     cmus_free(csv);
     cmus_free(cases);
-    return status;
+    return status == CMUS_OK ? make_comparison_files(work) : status;
 }
 
 /* Moves STAGE/NAME to OUT/PLACE. */
@@ -197,8 +252,15 @@ static cmus_status take_over(const job *work, const char *name, const char *plac
 /* Moves all files to their names, the page last, and writes the manifest. */
 static cmus_status publish(const job *work) {
     static const char *const endings[] = {"svg", "png"};
-    static const char *const files[] = {"cases.csv", "summary.csv", "summary.json", "report.html"};
-    size_t pictures = 2 * work->pictures.count, fixed = sizeof files / sizeof *files;
+    static const char *const always[] = {"cases.csv", "summary.csv", "summary.json", "report.html"};
+    const char *files[COMPARISON_NAMES + 1 + sizeof always / sizeof *always];
+    size_t pictures = 2 * work->pictures.count, fixed = 0;
+    for (size_t i = 0; work->given->runs > 1 && i < COMPARISON_NAMES; i++)
+        files[fixed++] = comparison_names[i];
+    if (work->given->compare_to)
+        files[fixed++] = drift_name;
+    for (size_t i = 0; i < sizeof always / sizeof *always; i++)
+        files[fixed++] = always[i];
     char **names = cmus_allocate(pictures + fixed, sizeof(char *));
     char *folder = cmus_path_join(work->given->out, "figures");
     cmus_status status = cmus_folder_make(folder);
@@ -262,6 +324,7 @@ static void print_run(const report_evaluation *evaluation) {
 static cmus_status make_report(job *work) {
     CMUS_TRY(read_runs(work));
     evaluate_runs(work);
+    CMUS_TRY(compare_runs(work));
     CMUS_TRY(make_stage(work));
     CMUS_TRY(make_files(work));
     CMUS_TRY(publish(work));
@@ -286,6 +349,8 @@ static void end_job(job *work, bool failed) {
         cmus_free(message);
     }
     report_pictures_free(&work->pictures);
+    report_comparison_free(&work->comparison);
+    report_drift_free(&work->drift);
     for (size_t i = 0; i < work->given->runs; i++) {
         if (work->thumbnails)
             report_thumbnails_free(&work->thumbnails[i]);

@@ -125,7 +125,7 @@ cmus_status report_summary_json(const char *path, const report_evaluation *evalu
         json_array_append_new(list, run_object(&evaluations[i]));
         partial = partial || evaluations[i].partial;
     }
-    json_object_set_new(object, "format", json_string("cmus-report summary 1"));
+    json_object_set_new(object, "format", json_string(REPORT_SUMMARY_FORMAT));
     json_object_set_new(object, "version", json_string(cmus_version()));
     json_object_set_new(object, "git_revision", json_string(cmus_git_revision()));
     json_object_set_new(object, "partial", json_boolean(partial));

@@ -8,13 +8,14 @@
 #include "cmus/random.h"
 
 enum { STEPS = 1000, EXAGGERATED_STEPS = 250 };
+enum { FEWEST_FOR_THREADS = 128 }; /* of fewer points, a row costs less than the threads' meeting */
 static const double exaggeration = 12, smallest_gain = 0.01;
 
 /* Sums run over whole rows in one order, whichever thread has the row: the bits don't depend on the threads. */
 
 /* squares [count][count]: squared distances between the points. */
 static void square_distances(const float *points, size_t count, size_t dimensions, double *squares) {
-#pragma omp parallel for schedule(dynamic, 8)
+#pragma omp parallel for schedule(dynamic, 8) if (count >= FEWEST_FOR_THREADS)
     for (size_t i = 0; i < count; i++)
         for (size_t j = 0; j <= i; j++) {
             const float *a = points + i * dimensions, *b = points + j * dimensions;
@@ -44,7 +45,8 @@ static double row_affinities(const double *squares, size_t count, size_t own, do
     return log(sum) + precision * weighted / sum;
 }
 
-/* The row whose entropy is that of `perplexity` equal neighbours: the precision is found by bisection. */
+/* The row whose entropy is that of `perplexity` equal neighbours: the precision is found by bisection. Of
+ * more equally near neighbours than that, all count the same, which no precision changes. */
 static void find_row(const double *squares, size_t count, size_t own, double perplexity, double *row) {
     enum { TRIALS = 200 };
     double nearest = DBL_MAX, mean = 0;
@@ -60,18 +62,16 @@ static void find_row(const double *squares, size_t count, size_t own, double per
             return;
         *(excess > 0 ? &low : &high) = precision;
         precision = isinf(high) ? 2 * precision : (low + high) / 2;
-        if (isinf(precision)) /* more equally near neighbours than the perplexity: no precision parts them */
-            return;
     }
 }
 
 /* affinities [count][count] from squared distances: symmetric, summing to 1, no less than the smallest number that
  * matters, so that their logarithm is finite. */
 static void find_affinities(const double *squares, size_t count, double perplexity, double *affinities) {
-#pragma omp parallel for schedule(dynamic, 8)
+#pragma omp parallel for schedule(dynamic, 8) if (count >= FEWEST_FOR_THREADS)
     for (size_t i = 0; i < count; i++)
         find_row(squares + i * count, count, i, perplexity, affinities + i * count);
-#pragma omp parallel for schedule(dynamic, 8)
+#pragma omp parallel for schedule(dynamic, 8) if (count >= FEWEST_FOR_THREADS)
     for (size_t i = 0; i < count; i++)
         for (size_t j = 0; j < i; j++) {
             double both = (affinities[i * count + j] + affinities[j * count + i]) / (2 * (double)count);
@@ -98,7 +98,7 @@ static double product(const double *a, const double *b, size_t count) {
 /* result = -1/2 J squares J vector with J the centring matrix: the Gram matrix of the centred points (Torgerson 1952),
  * whose eigenvectors are the main components of the points, however many dimensions these have. */
 static void multiply_gram(const double *squares, size_t count, const double *vector, double *result) {
-#pragma omp parallel for
+#pragma omp parallel for if (count >= FEWEST_FOR_THREADS)
     for (size_t i = 0; i < count; i++)
         result[i] = -0.5 * product(squares + i * count, vector, count);
     centre(result, count);
@@ -163,7 +163,7 @@ typedef struct forces {
 } forces;
 
 static void find_forces(const double *affinities, const double *x, const double *y, size_t count, forces *found) {
-#pragma omp parallel for
+#pragma omp parallel for if (count >= FEWEST_FOR_THREADS)
     for (size_t i = 0; i < count; i++) {
         const double *row = affinities + i * count;
         double pull_x = 0, pull_y = 0, push_x = 0, push_y = 0, near = 0;
@@ -218,12 +218,12 @@ static void descend(const double *affinities, size_t count, double *places) {
 /* Sum over pairs of p log(p / q), q being their share of the nearness in the plane. */
 static double divergence_of(const double *affinities, const double *x, const double *y, size_t count) {
     double *rows = cmus_allocate(2 * count, sizeof(double)), *nearness = rows + count;
-#pragma omp parallel for
+#pragma omp parallel for if (count >= FEWEST_FOR_THREADS)
     for (size_t i = 0; i < count; i++)
         for (size_t j = 0; j < count; j++)
             nearness[i] += j == i ? 0 : 1 / (1 + (x[i] - x[j]) * (x[i] - x[j]) + (y[i] - y[j]) * (y[i] - y[j]));
     double pairs = sum_of(nearness, count);
-#pragma omp parallel for
+#pragma omp parallel for if (count >= FEWEST_FOR_THREADS)
     for (size_t i = 0; i < count; i++)
         for (size_t j = 0; j < count; j++) {
             double square = (x[i] - x[j]) * (x[i] - x[j]) + (y[i] - y[j]) * (y[i] - y[j]);

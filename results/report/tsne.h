@@ -3,7 +3,7 @@
  * attraction times 12 and momentum 0.5, then 750 with momentum 0.8; the first step starts from the two main components
  * of the points. Pure functions; the number of threads does not change a bit of the result.
  *
- * Time and memory grow with the square of the number of points: 2000 of them take 64 MB.
+ * Time and memory grow with the square of the number of points: 2000 points take 64 MB.
  */
 #ifndef CMUS_REPORT_TSNE_H
 #define CMUS_REPORT_TSNE_H

@@ -63,15 +63,16 @@ def check_numbers(folds, results, prefix, classes, head):
 
 
 class Page(HTMLParser):
-    """Tags must nest, nothing may be loaded, no script may be there, ids must be there once."""
-    VOID = {"meta", "br", "link", "img"}
+    """Tags must nest, nothing may be loaded, one script only, ids must be there once and links lead to them."""
+    VOID = {"meta", "br", "link", "img", "input"}
 
     def __init__(self):
         super().__init__()
-        self.open, self.ids, self.figures = [], set(), 0
+        self.open, self.ids, self.links, self.figures, self.scripts = [], set(), set(), 0, 0
 
     def handle_starttag(self, tag, attributes):
-        expect(tag not in ("script", "link", "img", "iframe", "object"), f"report.html holds a <{tag}>")
+        expect(tag not in ("link", "iframe", "object", "form"), f"report.html holds a <{tag}>")
+        self.scripts += tag == "script"
         self.figures += tag == "figure"
         for name, value in attributes:
             expect(not name.startswith("on"), f"report.html: <{tag} {name}=...>")
@@ -79,7 +80,10 @@ class Page(HTMLParser):
                 expect(value not in self.ids, f"report.html: the id {value} is there twice")
                 self.ids.add(value)
             if name in ("src", "href", "xlink:href"):
-                expect(value.startswith("#"), f"report.html: {name}={value}")
+                image = tag == "img" and value.startswith("data:image/jpeg;base64,")
+                expect(image or value.startswith("#"), f"report.html: {name}={value[:100]}")
+            if tag == "a" and name == "href":
+                self.links.add(value[1:])
         if tag not in self.VOID:
             self.open.append(tag)
 
@@ -94,17 +98,24 @@ class Page(HTMLParser):
             self.open.pop()
 
 
+def count_pictures(heads):
+    """Four of each head, four of the training; with TEM also of its bags: accuracy, weights, distances."""
+    return 4 * len(heads) + 4 + (3 if "tem" in heads else 0)
+
+
 def check_files(out, heads):
     page = Page()
     with open(os.path.join(out, "report.html"), encoding="utf-8") as file:
         text = file.read()
     page.feed(text)
     expect(not page.open, f"report.html: not closed: {page.open}")
+    expect(page.scripts == 1, f"report.html holds {page.scripts} scripts")
+    expect(page.links and page.links <= page.ids, f"report.html: links lead nowhere: {page.links - page.ids}")
     expect("{{" not in text, "report.html: a field of the template is left")
     expect(not re.search(r"url\((?!#)|@import", text), "report.html: the style loads something")
-    expect(page.figures == 2 * heads + 2, f"report.html has {page.figures} figures")
+    expect(page.figures == count_pictures(heads), f"report.html has {page.figures} figures")
     pictures = sorted(glob.glob(os.path.join(out, "figures", "*.svg")))
-    expect(len(pictures) == 2 * heads + 2, f"{len(pictures)} SVG files")
+    expect(len(pictures) == count_pictures(heads), f"{len(pictures)} SVG files")
     for picture in pictures:
         xml.etree.ElementTree.parse(picture)
         with open(picture[:-3] + "png", "rb") as file:
@@ -137,7 +148,7 @@ def main():
             value = results[scope]["macro_auc"]
             written = values[head, scope, "macro_auc"]
             expect(written == "undefined" if value is None else float(written) == value, f"summary.csv: {head} {scope}")
-    check_files(out, len(result["heads"]))
+    check_files(out, result["heads"])
     for text in failures:
         print(text)
     sys.exit(bool(failures))

@@ -1,7 +1,7 @@
 """Makes a RUN with finished fold folders that cmus-report can read: invented predictions, no training.
 
-    report_folds.py RUN [--folds 5] [--cases 60] [--classes IgAN,MN,LN] [--seed 1] [--epochs 12] [--heads om,im,tem]
-                         [--images 10] [--older]
+    report_folds.py RUN [--folds 5] [--cases 60] [--classes IgAN,MN,LN] [--seed 1] [--case-seed N] [--epochs 12]
+                        [--heads om,im,tem] [--skill 3.2] [--images 10] [--older]
 """
 import argparse
 import json
@@ -29,15 +29,15 @@ def quoted(text):
     return '"' + text.replace('"', '""') + '"' if any(c in text for c in ',"') else text
 
 
-def write_predictions(path, generator, fold, options):
-    skills = {"": 3.2, "om": 0.8, "im": 1.8, "tem": 2.2}
+def write_predictions(path, generator, labels, fold, options):
+    skills = {"": options.skill, "om": 0.8, "im": 1.8, "tem": 2.2}
     heads = [""] + [head for head in options.heads.split(",") if head]
     columns = ["case_id", "patient_id", "label"]
     columns += [f"prob_{head + '_' if head else ''}{name}" for head in heads for name in options.classes]
     with open(path, "w", encoding="utf-8") as file:
         file.write(",".join(map(quoted, columns + ["tem_weight", "tem_distance", "tem_kept", "mean_distance"])) + "\n")
         for number in range(options.cases):
-            label = generator.randrange(len(options.classes))
+            label = labels.randrange(len(options.classes))
             name, patient = options.classes[label], f"p{fold}-{number // 2}"
             images = generator.randint(1, options.images)
             kept = [1] * images
@@ -96,6 +96,8 @@ def main():
     parser.add_argument("--cases", type=int, default=60, help="of each fold")
     parser.add_argument("--classes", type=lambda text: text.split(","), default=["IgAN", "MN", "LN"])
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--case-seed", type=int, help="runs with the same one have the same cases and labels")
+    parser.add_argument("--skill", type=float, default=3.2, help="of the fusion head")
     parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--heads", default="om,im,tem")
     parser.add_argument("--images", type=int, default=10, help="TEM images of a case, at most")
@@ -103,9 +105,10 @@ def main():
     options = parser.parse_args()
     for fold in range(options.folds):
         generator = random.Random(f"{options.seed} {fold}")
+        labels = generator if options.case_seed is None else random.Random(f"{options.case_seed} {fold}")
         folder = os.path.join(options.run, f"fold-{fold}")
         os.makedirs(folder)
-        write_predictions(os.path.join(folder, "predictions.csv"), generator, fold, options)
+        write_predictions(os.path.join(folder, "predictions.csv"), generator, labels, fold, options)
         write_training(os.path.join(folder, "train.csv"), generator, options.epochs, options.older)
         write_run(os.path.join(folder, "run.json"), fold, options)
         with open(os.path.join(folder, "config.yaml"), "w", encoding="utf-8") as file:

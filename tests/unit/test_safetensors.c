@@ -38,6 +38,10 @@ static void tensors_come_back(void) {
     CU_ASSERT(z->dimensions == 2 && z->shape[0] == 2 && z->shape[1] == 3 && z->elements == 6);
     CU_ASSERT_EQUAL(cmus_safetensors_read(file, z, got), CMUS_OK);
     CU_ASSERT_EQUAL(memcmp(got, numbers, sizeof numbers), 0);
+    memset(got, 0, sizeof got);
+    CU_ASSERT_EQUAL(cmus_safetensors_read_part(file, z, 2 * sizeof(float), 3 * sizeof(float), got), CMUS_OK);
+    CU_ASSERT_EQUAL(memcmp(got, numbers + 2, 3 * sizeof(float)), 0);
+    CU_ASSERT_EQUAL(got[3], 0);
     const cmus_stored_tensor *called = cmus_safetensors_find(file, "called");
     CU_ASSERT_PTR_NOT_NULL_FATAL(called);
     CU_ASSERT_EQUAL(cmus_safetensors_read(file, called, got), CMUS_OK);
