@@ -5,7 +5,7 @@
 #include "report/figures.h"
 #include "report/wilson.h"
 
-enum { MOST_GROUPS = 12 };
+enum { MOST_SIZES = 12, RANGES = 6 }; /* of more sizes, about so many ranges: their names need the width */
 
 const char *report_bags_missing(const report_evaluation *evaluation) {
     return evaluation->heads[REPORT_TEM].present ? NULL
@@ -48,7 +48,7 @@ static void merge(group *into, const group *from) {
         into->right[head] += from->right[head];
 }
 
-/* Merges sorted groups: those of one size, and of more than MOST_GROUPS sizes neighbours, so that each group has about
+/* Merges sorted groups: those of one size, and of more than MOST_SIZES sizes neighbours, so that each group has about
  * as many cases. Returns how many are left. */
 static size_t merge_groups(group *groups, size_t count) {
     size_t sizes = 0, merged = 0, cases = count;
@@ -57,14 +57,14 @@ static size_t merge_groups(group *groups, size_t count) {
             merge(&groups[sizes - 1], &groups[i]);
         else
             groups[sizes++] = groups[i];
-    if (sizes <= MOST_GROUPS)
+    if (sizes <= MOST_SIZES)
         return sizes;
     for (size_t i = 0; i < sizes; i++)
-        if (merged && groups[merged - 1].cases < cases / MOST_GROUPS)
+        if (merged && groups[merged - 1].cases < cases / RANGES)
             merge(&groups[merged - 1], &groups[i]);
         else
             groups[merged++] = groups[i];
-    if (merged > 1 && groups[merged - 1].cases < cases / (2 * MOST_GROUPS)) {
+    if (merged > 1 && groups[merged - 1].cases < cases / (2 * RANGES)) {
         merge(&groups[merged - 2], &groups[merged - 1]);
         merged--;
     }

@@ -42,6 +42,21 @@ check absent absent-out
 contains absent-out/report.html undefined 'undefined in fold 0'
 contains stdout undefined
 
+# A picture whose data are not there is replaced by a sentence.
+lacks out/report.html "not shown"
+contains one-out/report.html "Bags of TEM images are not shown: the network has no TEM images."
+folds older --older --images 60 --folds 2
+makes older-out older
+contains older-out/report.html "The mean distance over the epochs is not shown"
+for picture in train-distance bag-size tem-weights train-loss-heads val-loss-heads; do
+    [ -s out/figures/$picture.svg ] || fail "out/figures/$picture.svg is not there"
+    [ $picture = train-distance ] || [ -s older-out/figures/$picture.png ] || fail "older-out/figures/$picture.png is not there"
+done
+for picture in older-out/figures/train-distance.svg one-out/figures/bag-size.svg; do
+    [ ! -e $picture ] || fail "$picture was drawn without data"
+done
+contains older-out/figures/bag-size.svg '–' # many sizes are drawn as ranges
+
 # Two repeats of the same cases in one run; a run of the second repeat only.
 folds twice --folds 2 --cases 20
 cp -r twice/fold-0 twice/fold-2 && cp -r twice/fold-1 twice/fold-3
@@ -68,7 +83,7 @@ folder=$'it\'s "a\xff folder'
 mkdir "$folder" && cp -r run "$folder/run" && folds "$folder/other" --case-seed 1 --seed 2
 makes "$folder/out" "$folder/run" "$folder/other/" run
 contains "$folder/out/report.html" '<h2>Comparison</h2>' '<h2>other</h2>'
-[ "$(find "$folder/out/figures" -name '*.png' | wc -l)" = 30 ] || fail "pictures of three runs"
+[ "$(find "$folder/out/figures" -name '*.png' | wc -l)" = 69 ] || fail "pictures of three runs"
 python3 - "$folder/out/summary.json" <<'PYTHON' || fail "names of three runs"
 import json, sys
 names = [run["name"] for run in json.load(open(sys.argv[1], encoding="utf-8"))["runs"]]

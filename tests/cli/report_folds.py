@@ -1,7 +1,7 @@
 """Makes a RUN with finished fold folders that cmus-report can read: invented predictions, no training.
 
     report_folds.py RUN [--folds 5] [--cases 60] [--classes IgAN,MN,LN] [--seed 1] [--case-seed N] [--epochs 12]
-                        [--heads om,im,tem] [--skill 3.2]
+                        [--heads om,im,tem] [--skill 3.2] [--images 10] [--older]
 """
 import argparse
 import json
@@ -39,7 +39,7 @@ def write_predictions(path, generator, labels, fold, options):
         for number in range(options.cases):
             label = labels.randrange(len(options.classes))
             name, patient = options.classes[label], f"p{fold}-{number // 2}"
-            images = generator.randint(1, 10)
+            images = generator.randint(1, options.images)
             kept = [1] * images
             if images > 4:
                 kept[generator.randrange(images)] = 0
@@ -57,10 +57,12 @@ def write_predictions(path, generator, labels, fold, options):
             file.write(",".join(cells) + "\n")
 
 
-def write_training(path, generator, epochs):
+def write_training(path, generator, epochs, older):
     losses = [f"{part}_loss{head}" for part in ("train", "val") for head in ("", "_fusion", "_om", "_im", "_tem")]
+    distances = [] if older else ["train_mean_distance", "val_mean_distance"]
+    columns = ["epoch", "lr", *losses[:5], "train_accuracy", *losses[5:], "val_accuracy", *distances, "seconds"]
     with open(path, "w", encoding="utf-8") as file:
-        file.write(",".join(["epoch", "lr", *losses[:5], "train_accuracy", *losses[5:], "val_accuracy", "train_mean_distance", "val_mean_distance", "seconds"]) + "\n")
+        file.write(",".join(columns) + "\n")
         for epoch in range(epochs):
             loss = 2.1 * math.exp(-epoch / epochs * 2.2) + generator.gauss(0, 0.04) + 0.1
             held_out = 2.0 * math.exp(-epoch / epochs * 1.5) + generator.gauss(0, 0.08) + 0.2
@@ -71,6 +73,8 @@ def write_training(path, generator, epochs):
             if epoch % 2 == 0 and epoch + 1 < epochs:
                 cells[6:12] = [""] * 6
                 cells[13] = ""
+            if older:
+                cells = cells[:12]
             file.write(f"{epoch},3e-05,{','.join(cells)},{generator.uniform(40, 50):.3f}\n")
 
 
@@ -96,6 +100,8 @@ def main():
     parser.add_argument("--skill", type=float, default=3.2, help="of the fusion head")
     parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--heads", default="om,im,tem")
+    parser.add_argument("--images", type=int, default=10, help="TEM images of a case, at most")
+    parser.add_argument("--older", action="store_true", help="train.csv as older versions wrote it, without distances")
     options = parser.parse_args()
     for fold in range(options.folds):
         generator = random.Random(f"{options.seed} {fold}")
@@ -103,7 +109,7 @@ def main():
         folder = os.path.join(options.run, f"fold-{fold}")
         os.makedirs(folder)
         write_predictions(os.path.join(folder, "predictions.csv"), generator, labels, fold, options)
-        write_training(os.path.join(folder, "train.csv"), generator, options.epochs)
+        write_training(os.path.join(folder, "train.csv"), generator, options.epochs, options.older)
         write_run(os.path.join(folder, "run.json"), fold, options)
         with open(os.path.join(folder, "config.yaml"), "w", encoding="utf-8") as file:
             file.write(f"embed_dim: 16\ndepths: [2, 2, 2, 2]\nimage_size: 112\nepochs: {options.epochs}\nbatch: 4\n"

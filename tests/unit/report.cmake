@@ -16,3 +16,5 @@ set_tests_properties(unit/test_tsne PROPERTIES ENVIRONMENT OMP_WAIT_POLICY=passi
 cmus_unit_test(test_report_tests_paired cmus_metrics PkgConfig::JANSSON)
 target_compile_definitions(test_report_tests_paired PRIVATE
   COMPARISON_GOLDEN="${CMAKE_SOURCE_DIR}/tests/golden/comparison.json")
+cmus_unit_test(test_report_curves cmus_metrics PkgConfig::JANSSON)
+target_compile_definitions(test_report_curves PRIVATE CURVES_GOLDEN="${CMAKE_SOURCE_DIR}/tests/golden/curves.json")
