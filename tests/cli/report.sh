@@ -42,6 +42,23 @@ check absent absent-out
 contains absent-out/report.html undefined 'undefined in fold 0'
 contains stdout undefined
 
+# Patients whose cases are all right or all wrong: the interval is that of patients, not of cases.
+folds grouped
+python3 - grouped/fold-*/predictions.csv <<'PYTHON' || fail "grouping"
+import csv, sys
+for number, path in enumerate(sys.argv[1:]):
+    head, *rows = csv.reader(open(path, encoding="utf-8", newline=""))
+    count = [0, 0]
+    for row in rows:
+        probabilities = [float(cell) for cell in row[3:6]]
+        right = head[3 + probabilities.index(max(probabilities))] == "prob_" + row[2]
+        row[1] = f"{number}-{right}-{count[right] // 3}"
+        count[right] += 1
+    csv.writer(open(path, "w", encoding="utf-8", newline=""), lineterminator="\n").writerows([head, *rows])
+PYTHON
+makes grouped-out grouped
+check grouped grouped-out
+
 # Two repeats of the same cases in one run; a run of the second repeat only.
 folds twice --folds 2 --cases 20
 cp -r twice/fold-0 twice/fold-2 && cp -r twice/fold-1 twice/fold-3
