@@ -264,6 +264,32 @@ static void test_averaged_roc(void) {
     report_metrics_free(&m);
 }
 
+/* Ties of hundreds of cases: the AUC of the table is that of pairs, and a weight is as good as a repeated case. */
+static void test_many_ties(void) {
+    enum { CASES = 6000 };
+    double *p = cmus_allocate(2 * CASES, sizeof *p), values[REPORT_METRICS + 2 * REPORT_CLASS_METRICS];
+    int *labels = cmus_allocate(CASES, sizeof *labels);
+    uint32_t *weights = cmus_allocate(CASES, sizeof *weights);
+    for (size_t i = 0; i < CASES; i++) {
+        p[2 * i + 1] = (double)((i / 3 * 7919) % 13) / 13; /* three equal cases in a row */
+        p[2 * i] = 1 - p[2 * i + 1];
+        labels[i] = (i / 3 * 104729) % 13 < 7;
+        weights[i] = i % 3 == 0 ? 3 : 0;
+    }
+    report_metrics m;
+    report_metrics_compute(p, labels, CASES, 2, &m);
+    report_table *table = report_table_create(p, labels, CASES, 2);
+    report_table_metrics(table, weights, values);
+    CU_ASSERT(same(class_value(&m, 1, REPORT_CLASS_AUC), report_class_auc(p, labels, CASES, 2, 1)));
+    for (size_t i = 0; i < report_metric_count(2); i++)
+        CU_ASSERT_DOUBLE_EQUAL(values[i], m.values[i], 1e-12);
+    report_table_free(table);
+    report_metrics_free(&m);
+    cmus_free(weights);
+    cmus_free(labels);
+    cmus_free(p);
+}
+
 /* One class throughout: nothing to agree on beyond chance. */
 static void test_one_class_throughout(void) {
     const double p[] = {0.6, 0.4, 0.7, 0.3}, q[] = {0.6, 0.4, 0.3, 0.7};
@@ -323,6 +349,7 @@ int main(void) {
         {"ROC of many cases is thinned", test_roc_thinned},
         {"calibration bins hold their upper edge", test_calibration_bins},
         {"area of the averaged ROC curve", test_averaged_roc},
+        {"ties of hundreds of cases", test_many_ties},
         {"one class throughout", test_one_class_throughout},
         {"a certain and wrong case", test_certain_and_wrong},
         {"texts of values", test_texts},
