@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "cmus/memory.h"
+#include "cmus/roc_area.h"
 #include "report/metric_table.h"
 #include "report/metric_text.h"
 #include "report/report_metrics.h"
@@ -32,22 +33,22 @@ static void test_auc(void) {
     double p[12];
     /* pairs (positive, negative): .8 > .6, .8 > .2, .4 < .6, .4 > .2: three of four */
     two_columns((const double[]){0.8, 0.6, 0.4, 0.2}, 4, p);
-    CU_ASSERT(same(report_class_auc(p, (const int[]){1, 0, 1, 0}, 4, 2, 1), 0.75));
-    CU_ASSERT(same(report_class_auc(p, (const int[]){1, 0, 1, 0}, 4, 2, 0), 0.75));
-    CU_ASSERT(same(report_class_auc(p, (const int[]){1, 1, 0, 0}, 4, 2, 1), 1));
-    CU_ASSERT(same(report_class_auc(p, (const int[]){0, 0, 1, 1}, 4, 2, 1), 0));
+    CU_ASSERT(same(cmus_class_auc(p, (const int[]){1, 0, 1, 0}, 4, 2, 1), 0.75));
+    CU_ASSERT(same(cmus_class_auc(p, (const int[]){1, 0, 1, 0}, 4, 2, 0), 0.75));
+    CU_ASSERT(same(cmus_class_auc(p, (const int[]){1, 1, 0, 0}, 4, 2, 1), 1));
+    CU_ASSERT(same(cmus_class_auc(p, (const int[]){0, 0, 1, 1}, 4, 2, 1), 0));
     /* all tied: each pair counts half */
     two_columns((const double[]){0.5, 0.5, 0.5}, 3, p);
-    CU_ASSERT(same(report_class_auc(p, (const int[]){1, 0, 0}, 3, 2, 1), 0.5));
+    CU_ASSERT(same(cmus_class_auc(p, (const int[]){1, 0, 0}, 3, 2, 1), 0.5));
     /* positives .9 .5 .5, negatives .5 .1 .5: three of 3 pairs with .9; of .5: half, one, half, twice */
     two_columns((const double[]){0.9, 0.5, 0.5, 0.5, 0.1, 0.5}, 6, p);
-    CU_ASSERT(same(report_class_auc(p, (const int[]){1, 1, 1, 0, 0, 0}, 6, 2, 1), 7.0 / 9));
+    CU_ASSERT(same(cmus_class_auc(p, (const int[]){1, 1, 1, 0, 0, 0}, 6, 2, 1), 7.0 / 9));
 }
 
 static void test_auc_undefined(void) {
     const double p[] = {0.2, 0.8, 0.6, 0.4};
-    CU_ASSERT(isnan(report_class_auc(p, (const int[]){1, 1}, 2, 2, 1)));
-    CU_ASSERT(isnan(report_class_auc(p, (const int[]){1, 1}, 2, 2, 0)));
+    CU_ASSERT(isnan(cmus_class_auc(p, (const int[]){1, 1}, 2, 2, 1)));
+    CU_ASSERT(isnan(cmus_class_auc(p, (const int[]){1, 1}, 2, 2, 0)));
 }
 
 static void test_perfect(void) {
@@ -165,7 +166,7 @@ static void test_roc_thinned(void) {
     for (size_t i = 1; i < roc.points; i++)
         area += (roc.false_positive_rate[i] - roc.false_positive_rate[i - 1]) *
                 (roc.true_positive_rate[i] + roc.true_positive_rate[i - 1]) / 2;
-    CU_ASSERT(fabs(area - report_class_auc(p, labels, CASES, 2, 1)) < 1e-3);
+    CU_ASSERT(fabs(area - cmus_class_auc(p, labels, CASES, 2, 1)) < 1e-3);
     CU_ASSERT(roc.false_positive_rate[roc.points - 1] == 1 && roc.true_positive_rate[roc.points - 1] == 1);
     report_roc_free(&roc);
     cmus_free(labels);
@@ -280,7 +281,7 @@ static void test_many_ties(void) {
     report_metrics_compute(p, labels, CASES, 2, &m);
     report_table *table = report_table_create(p, labels, CASES, 2);
     report_table_metrics(table, weights, values);
-    CU_ASSERT(same(class_value(&m, 1, REPORT_CLASS_AUC), report_class_auc(p, labels, CASES, 2, 1)));
+    CU_ASSERT(same(class_value(&m, 1, REPORT_CLASS_AUC), cmus_class_auc(p, labels, CASES, 2, 1)));
     for (size_t i = 0; i < report_metric_count(2); i++)
         CU_ASSERT_DOUBLE_EQUAL(values[i], m.values[i], 1e-12);
     report_table_free(table);
