@@ -3,7 +3,6 @@
 #include <math.h>
 
 #include "cmus/memory.h"
-#include "cmus/roc_area.h"
 #include "report/metric_table.h"
 
 const report_metric_name report_metric_names[REPORT_METRICS] = {
@@ -68,11 +67,6 @@ size_t report_argmax(const double *values, size_t count) {
         if (values[i] > values[best])
             best = i;
     return best;
-}
-
-double report_class_auc(const double *probabilities, const int *labels, size_t cases, size_t classes,
-                        size_t class_index) {
-    return cmus_class_auc(probabilities, labels, cases, classes, class_index);
 }
 
 size_t report_metrics_support(const report_metrics *metrics, size_t class_index) {
