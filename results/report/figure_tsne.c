@@ -206,7 +206,7 @@ static cmus_status draw_layout(const report_evaluation *evaluation, const report
     bool below = evaluation->classes <= MOST_BELOW;
     int rows = (int)evaluation->classes + 1; /* of the key, with "wrong" */
     report_plot plot;
-    CMUS_TRY(report_plot_begin(folder, name, below ? 400 : 600, below ? 420 + 16 * rows : 440, &plot));
+    CMUS_TRY(report_plot_begin(folder, name, below ? 360 : 560, below ? 376 + 16 * rows : 400, &plot));
     char *fold_name = report_fold_name(evaluation->run, fold);
     char *title = cmus_format_string("t-SNE, %s", fold_name);
     report_plot_title(&plot, evaluation, title);
