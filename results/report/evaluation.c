@@ -24,11 +24,13 @@ static void pool_folds(report_evaluation *evaluation) {
     }
 }
 
-static void evaluate_head(report_evaluation *evaluation, report_head head) {
+/* `pooled` is the table of all folds' predictions. */
+static void evaluate_head(report_evaluation *evaluation, report_head head, const report_table *pooled) {
     report_head_results *results = &evaluation->heads[head];
     size_t classes = evaluation->classes, folds = evaluation->folds, count = report_metric_count(classes);
-    report_metrics_compute(results->probabilities, evaluation->labels, evaluation->cases, classes, &results->pooled);
+    report_table_summarize(pooled, &results->pooled);
     results->folds = cmus_allocate(folds, sizeof(report_metrics));
+#pragma omp parallel for schedule(dynamic)
     for (size_t i = 0; i < folds; i++) {
         const report_predictions *predictions = &evaluation->used[i]->predictions;
         report_metrics_compute(predictions->probabilities[head], predictions->labels, predictions->cases, classes,
@@ -91,17 +93,12 @@ static void find_intervals(report_head_results *results, size_t count, double *v
     }
 }
 
-static void add_intervals(report_evaluation *evaluation) {
-    size_t classes = evaluation->classes, count = report_metric_count(classes);
+static void add_intervals(report_evaluation *evaluation, report_table *const *tables) {
+    size_t count = report_metric_count(evaluation->classes);
     evaluation->draws = report_draw_count(evaluation->cases);
     const char **patients = pooled_patients(evaluation);
     report_draws *draws = report_draws_create(patients, evaluation->cases, evaluation->draws, REPORT_BOOTSTRAP_SEED);
     cmus_free(patients);
-    report_table *tables[REPORT_HEADS] = {NULL};
-    for (int head = 0; head < REPORT_HEADS; head++)
-        if (evaluation->heads[head].present)
-            tables[head] = report_table_create(evaluation->heads[head].probabilities, evaluation->labels,
-                                               evaluation->cases, classes);
     double *values = cmus_allocate_raw(REPORT_HEADS * count * evaluation->draws, sizeof *values);
     draw_values(evaluation, draws, tables, values);
     for (size_t head = 0; head < REPORT_HEADS; head++)
@@ -109,9 +106,23 @@ static void add_intervals(report_evaluation *evaluation) {
             find_intervals(&evaluation->heads[head], count, values + head * count * evaluation->draws,
                            evaluation->draws);
     cmus_free(values);
+    report_draws_free(draws);
+}
+
+/* All numbers, from the pooled probabilities and those of each fold. */
+static void evaluate_heads(report_evaluation *evaluation) {
+    report_table *tables[REPORT_HEADS] = {NULL};
+#pragma omp parallel for schedule(dynamic)
+    for (int head = 0; head < REPORT_HEADS; head++)
+        if (evaluation->heads[head].present)
+            tables[head] = report_table_create(evaluation->heads[head].probabilities, evaluation->labels,
+                                               evaluation->cases, evaluation->classes);
+    for (int head = 0; head < REPORT_HEADS; head++)
+        if (evaluation->heads[head].present)
+            evaluate_head(evaluation, head, tables[head]);
+    add_intervals(evaluation, tables);
     for (int head = 0; head < REPORT_HEADS; head++)
         report_table_free(tables[head]);
-    report_draws_free(draws);
 }
 
 void report_evaluate(const report_run *run, report_evaluation *evaluation) {
@@ -131,10 +142,7 @@ void report_evaluate(const report_run *run, report_evaluation *evaluation) {
     for (int head = 0; head < REPORT_HEADS; head++)
         evaluation->heads[head].present = first->probabilities[head] != NULL;
     pool_folds(evaluation);
-    for (int head = 0; head < REPORT_HEADS; head++)
-        if (evaluation->heads[head].present)
-            evaluate_head(evaluation, head);
-    add_intervals(evaluation);
+    evaluate_heads(evaluation);
 }
 
 void report_evaluation_free(report_evaluation *evaluation) {

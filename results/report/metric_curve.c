@@ -5,71 +5,116 @@
 
 #include "cmus/memory.h"
 
-/* The state of a walk from (0, 0) to (1, 1), in counts. */
-typedef struct walk {
-    uint64_t x, y;           /* weights of negatives and positives so far */
-    uint64_t step_x, step_y; /* of the last point, which is not yet among the corners */
-    uint64_t lost;           /* twice the pairs in which the negative stands higher, ties as one half */
-    size_t points;
-} walk;
+/* Negatives in the low half, positives in the high one: the weight of all cases with one probability. */
+typedef uint64_t paces;
 
-/* The last point becomes a corner unless it lies in the middle of two equal steps, as roc_curve() has it. Vertical
- * steps belong to the corner that they begin at. */
-static void settle(report_curve *curve, const walk *at, uint64_t next_x, uint64_t next_y) {
-    bool middle = at->points > 1 && at->step_x == next_x && at->step_y == next_y;
-    if (at->step_x && !middle)
-        curve->corners[curve->count++] = (report_corner){(double)at->x / (double)curve->negatives, 0};
+static uint32_t across(paces step) {
+    return (uint32_t)step;
 }
 
-static void step(report_curve *curve, walk *at, uint64_t x, uint64_t y) {
-    if (at->points)
-        settle(curve, at, x, y);
-    if (!x && curve->count) /* the corner at this rate was just settled or stands already, but for rate 0 */
-        curve->corners[curve->count - 1].rise += y;
-    at->lost += y * (2 * at->x + x);
-    at->x += x;
-    at->y += y;
-    at->step_x = x;
-    at->step_y = y;
-    at->points++;
+static uint32_t upwards(paces step) {
+    return (uint32_t)(step >> 32);
+}
+
+enum { BLOCK = 1024 }; /* cases gathered at a time, so that their steps stay in the first cache */
+
+/* Sums the cases of ranked [count] up into steps that are not 0; cases that tie with the next block's are left in
+ * *rest. Without branches that depend on the data: weights are as random as a bootstrap's draws. */
+static size_t gather_steps(const uint32_t *ranked, size_t count, const uint32_t *weights, paces *rest, paces *steps) {
+    const uint32_t mask = (1u << REPORT_RANKED_BITS) - 1;
+    size_t found = 0;
+    paces sum = *rest;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t one = ranked[i];
+        paces weight = weights ? weights[one & mask] : 1;
+        sum += weight << ((one & REPORT_RANKED_POSITIVE) ? 32 : 0);
+        steps[found] = sum;
+        bool last = (one & REPORT_RANKED_LAST) != 0;
+        found += last & (sum != 0);
+        sum = last ? 0 : sum;
+    }
+    *rest = sum;
+    return found;
+}
+
+/* The state of a walk from (0, 0) to (1, 1), in counts. */
+typedef struct walk {
+    uint64_t x, lost; /* negatives so far; twice the pairs in which the negative stands higher, ties as one half */
+    uint32_t rise;    /* since the last step to the right */
+    paces before;     /* the last step, if it was not the first */
+    paces all;        /* all bits set, but not before the first step */
+    size_t corners;
+} walk;
+
+/* A step to the right makes the point that it leaves a corner, together with the steps upwards that end there. That is
+ * not so in the middle of two equal steps, which roc_curve() leaves out, though never the end of the first step. What
+ * is written at the last place stays only if it was a corner. */
+static void take_steps(const paces *steps, size_t count, walk *state, report_corner *corners) {
+    walk at = *state;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t x = across(steps[i]), y = upwards(steps[i]);
+        bool right = x != 0, middle = steps[i] == at.before;
+        corners[at.corners] = (report_corner){(uint32_t)at.x, at.rise};
+        at.corners += right & !middle;
+        at.rise = right ? 0 : at.rise + y;
+        at.lost += y * (2 * at.x + x);
+        at.x += x;
+        at.before = steps[i] & at.all;
+        at.all = ~(paces)0;
+    }
+    *state = at;
 }
 
 void report_curve_walk(const uint32_t *ranked, size_t cases, const uint32_t *weights, report_curve *curve) {
-    const uint32_t mask = (1u << REPORT_RANKED_BITS) - 1;
+    paces steps[BLOCK], rest = 0;
     walk at = {0};
-    uint64_t both[2] = {0, 0}; /* negatives and positives of this probability */
-    curve->count = 0;
-    for (size_t i = 0; i < cases; i++) {
-        uint32_t one = ranked[i];
-        both[(one & REPORT_RANKED_POSITIVE) != 0] += weights ? weights[one & mask] : 1;
-        if ((one & REPORT_RANKED_LAST) && (both[0] | both[1])) {
-            step(curve, &at, both[0], both[1]);
-            both[0] = both[1] = 0;
-        }
+    for (size_t begin = 0; begin < cases; begin += BLOCK) {
+        size_t size = cases - begin < BLOCK ? cases - begin : BLOCK;
+        size_t count = gather_steps(ranked + begin, size, weights, &rest, steps);
+        take_steps(steps, count, &at, curve->corners);
     }
-    if (at.points)
-        settle(curve, &at, 0, 0); /* the end is always a corner: no step is 0, 0 */
+    curve->corners[at.corners] = (report_corner){(uint32_t)at.x, at.rise};
+    curve->count = at.corners + 1;
     curve->area = curve->positives && curve->negatives
                       ? 1 - (double)at.lost / 2 / ((double)curve->positives * (double)curve->negatives)
                       : NAN;
 }
 
+/* How far the merging of a class's corners has come. */
+typedef struct place {
+    const report_corner *corners, *end;
+    double negatives, gain; /* gain: of the area, for each positive of a step and unit of distance */
+    double rate;            /* of the next corner; infinite behind the last */
+} place;
+
+static void read_rate(place *at) {
+    at->rate = at->corners < at->end ? at->corners->negatives / at->negatives : INFINITY;
+}
+
 double report_curve_averaged_area(const report_curve *curves, size_t classes) {
-    size_t *next = cmus_allocate(classes, sizeof *next);
+    place *places = cmus_allocate(classes, sizeof *places);
     double sum = 0, before = 0;
-    for (size_t i = 0; i < classes; i++)
-        sum += curves[i].area;
-    for (bool more = !isnan(sum); more;) {
-        double rate = INFINITY;
+    for (size_t i = 0; i < classes; i++) {
+        const report_curve *curve = &curves[i];
+        places[i] = (place){.corners = curve->corners,
+                            .end = curve->corners + curve->count,
+                            .negatives = (double)curve->negatives,
+                            .gain = 1 / (double)curve->positives / 2};
+        read_rate(&places[i]);
+        sum += curve->area;
+    }
+    while (!isnan(sum) && before < 1) { /* each curve's last corner is at 1 */
+        double rate = 1;
         for (size_t i = 0; i < classes; i++)
-            if (next[i] < curves[i].count)
-                rate = fmin(rate, curves[i].corners[next[i]].rate);
-        more = isfinite(rate);
+            rate = places[i].rate < rate ? places[i].rate : rate;
         for (size_t i = 0; i < classes; i++)
-            if (next[i] < curves[i].count && curves[i].corners[next[i]].rate <= rate)
-                sum += (rate - before) * (double)curves[i].corners[next[i]++].rise / (double)curves[i].positives / 2;
+            if (places[i].rate <= rate) {
+                sum += (rate - before) * places[i].corners->rise * places[i].gain;
+                places[i].corners++;
+                read_rate(&places[i]);
+            }
         before = rate;
     }
-    cmus_free(next);
+    cmus_free(places);
     return sum / (double)classes;
 }

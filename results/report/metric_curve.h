@@ -10,21 +10,22 @@ enum { REPORT_RANKED_BITS = 30 };
 #define REPORT_RANKED_POSITIVE (1u << 30) /* the case is of the class */
 #define REPORT_RANKED_LAST (1u << 31)     /* the next case has a lower probability */
 
-/* Where a class's ROC curve has a corner: false positive rate, and the vertical step there, as a count of positives. */
+/* A corner of a class's ROC curve: how many negatives lie left of it, and the vertical step there in positives. */
 typedef struct report_corner {
-    double rate;
-    uint64_t rise;
+    uint32_t negatives, rise;
 } report_corner;
 
 typedef struct report_curve {
     uint64_t positives, negatives;
     double area;            /* by Mann-Whitney's U, ties counted half; undefined without positives or negatives */
-    report_corner *corners; /* room for [cases]: by ascending rate, without (0, 0) */
+    report_corner *corners; /* room for [cases + 1]: from left to right, the first with 0 negatives */
     size_t count;
 } report_curve;
 
-/* Walks through `ranked` [cases], by descending probability. positives, negatives (the sums of weights) and corners
- * must be set; area, count and what corners point to are written. `weights` [cases] may be NULL: each case once. */
+/* Walks through `ranked` [cases], by descending probability. positives, negatives (the sums of weights, below 2^31) and
+ * corners must be set; area, count and what corners point to are written. `weights` [cases] may be NULL: each case
+ * once.
+ */
 void report_curve_walk(const uint32_t *ranked, size_t cases, const uint32_t *weights, report_curve *curve);
 
 /* Area of the mean of the classes' curves (defined ones, [classes]), by the usual recipe with scikit-learn and numpy:

@@ -182,10 +182,11 @@ static double macro_mean(const double *values, size_t classes, report_class_metr
 static void compute_curves(const report_table *table, const uint32_t *weights, const counts *sums, double *values) {
     size_t cases = table->cases, classes = table->classes;
     report_curve *curves = cmus_allocate(classes, sizeof *curves);
-    report_corner *corners = cmus_allocate_raw(cases * classes, sizeof *corners);
+    report_corner *corners = cmus_allocate_raw((cases + 1) * classes, sizeof *corners);
     for (size_t i = 0; i < classes; i++) {
-        curves[i] = (report_curve){
-            .positives = sums->support[i], .negatives = sums->all - sums->support[i], .corners = corners + i * cases};
+        curves[i] = (report_curve){.positives = sums->support[i],
+                                   .negatives = sums->all - sums->support[i],
+                                   .corners = corners + i * (cases + 1)};
         report_curve_walk(table->ranked + i * cases, cases, weights, &curves[i]);
         values[report_class_metric_index(i, REPORT_CLASS_AUC)] = curves[i].area;
     }
@@ -225,4 +226,13 @@ void report_table_metrics(const report_table *table, const uint32_t *weights, do
     compute_agreement(&sums, values);
     compute_means(&sums, values);
     cmus_free(room);
+}
+
+void report_table_summarize(const report_table *table, report_metrics *metrics) {
+    *metrics = (report_metrics){.cases = table->cases, .classes = table->classes};
+    metrics->values = cmus_allocate(report_metric_count(table->classes), sizeof(double));
+    metrics->confusion = cmus_allocate(table->classes * table->classes, sizeof(size_t));
+    for (size_t i = 0; i < table->cases; i++)
+        metrics->confusion[table->cell[i]]++;
+    report_table_metrics(table, NULL, metrics->values);
 }

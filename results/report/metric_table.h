@@ -23,4 +23,7 @@ void report_table_free(report_table *table);
  * with a sum below 2^31, or NULL: each case once. Any number of threads may use one table. */
 void report_table_metrics(const report_table *table, const uint32_t *weights, double *values);
 
+/* Metrics and confusion matrix with each case once. Free with report_metrics_free(). */
+void report_table_summarize(const report_table *table, report_metrics *metrics);
+
 #endif

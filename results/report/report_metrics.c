@@ -109,13 +109,8 @@ size_t report_calibration_bin(double probability) {
 
 void report_metrics_compute(const double *probabilities, const int *labels, size_t cases, size_t classes,
                             report_metrics *metrics) {
-    *metrics = (report_metrics){.cases = cases, .classes = classes};
-    metrics->values = cmus_allocate(report_metric_count(classes), sizeof(double));
-    metrics->confusion = cmus_allocate(classes * classes, sizeof(size_t));
-    for (size_t i = 0; i < cases; i++)
-        metrics->confusion[(size_t)labels[i] * classes + report_argmax(probabilities + i * classes, classes)]++;
     report_table *table = report_table_create(probabilities, labels, cases, classes);
-    report_table_metrics(table, NULL, metrics->values);
+    report_table_summarize(table, metrics);
     report_table_free(table);
 }
 

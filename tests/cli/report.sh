@@ -18,13 +18,13 @@ check() { # RUN OUT
     python3 "$here/report_check.py" "$1" "$2" || fail "report_check.py on $2"
 }
 
-# Five folds, three classes, four heads; a second time the same bytes, over the first.
+# Five folds, three classes, four heads; a second time, with other threads, the same bytes, over the first.
 folds run --case-seed 1
 makes out run
 check run out
 contains stdout "run: 5 folds, 300 cases of 150 patients, 3 classes" fusion om im tem
 cp -r out first
-makes out run
+OMP_NUM_THREADS=3 makes out run
 diff -r first out >differences || fail "a second run gives other files: $(head -5 differences)"
 "$report" --help | grep -q -- --partial || fail "--help"
 "$report" --version | grep -q '^cmus-report ' || fail "--version"
@@ -56,6 +56,23 @@ for picture in older-out/figures/train-distance.svg one-out/figures/bag-size.svg
     [ ! -e $picture ] || fail "$picture was drawn without data"
 done
 contains older-out/figures/bag-size.svg '–' # many sizes are drawn as ranges
+
+# Patients whose cases are all right or all wrong: the interval is that of patients, not of cases.
+folds grouped
+python3 - grouped/fold-*/predictions.csv <<'PYTHON' || fail "grouping"
+import csv, sys
+for number, path in enumerate(sys.argv[1:]):
+    head, *rows = csv.reader(open(path, encoding="utf-8", newline=""))
+    count = [0, 0]
+    for row in rows:
+        probabilities = [float(cell) for cell in row[3:6]]
+        right = head[3 + probabilities.index(max(probabilities))] == "prob_" + row[2]
+        row[1] = f"{number}-{right}-{count[right] // 3}"
+        count[right] += 1
+    csv.writer(open(path, "w", encoding="utf-8", newline=""), lineterminator="\n").writerows([head, *rows])
+PYTHON
+makes grouped-out grouped
+check grouped grouped-out
 
 # Two repeats of the same cases in one run; a run of the second repeat only.
 folds twice --folds 2 --cases 20

@@ -1,8 +1,9 @@
 """Checks what cmus-report wrote against the folds: report_check.py RUN OUT
 
-Computes pooled and per-fold accuracy and AUC anew from predictions.csv, without any code of the project; parses every
-SVG; looks for anything in the page that could reach out of it. Prints what is wrong and exits 1.
+Computes pooled and per-fold metrics anew from predictions.csv, without any code of the project, and the width of the
+accuracy's interval by a formula; parses every SVG; looks for anything in the page that could reach out of it. Prints what is wrong and exits 1.
 """
+import collections
 import csv
 import glob
 import hashlib
@@ -38,17 +39,61 @@ def auc(rows, column, name):
     return pairs / (len(positives) * len(negatives))
 
 
+def agreement(truth, best):
+    """Cohen's kappa and Matthews' correlation, from the counts of both."""
+    cases, right = len(truth), sum(a == b for a, b in zip(truth, best))
+    real, guessed = collections.Counter(truth), collections.Counter(best)
+    both = sum(real[name] * guessed[name] for name in real)
+    gain, most = right * cases - both, cases * cases - both
+    spread = [cases * cases - sum(count * count for count in counter.values()) for counter in (real, guessed)]
+    mcc = None if not spread[0] else gain / math.sqrt(spread[0] * spread[1]) if spread[1] else 0
+    return {"kappa": gain / most if most else None, "mcc": mcc}
+
+
+def calibration_error(tops):
+    bins = collections.defaultdict(list)
+    for top, right in tops:
+        bins[max(0, math.ceil(top * 15 - 1e-13) - 1)].append(right - top)
+    return sum(abs(sum(differences)) for differences in bins.values()) / len(tops)
+
+
 def numbers(rows, prefix, classes):
-    best = [max(classes, key=lambda name: float(row[prefix + name])) for row in rows]
+    truth = [row["label"] for row in rows]
+    table = [{name: float(row[prefix + name]) for name in classes} for row in rows]
+    best = [max(classes, key=lambda name: one[name]) for one in table]
+    right = [a == b for a, b in zip(truth, best)]
     areas = [auc(rows, prefix + name, name) for name in classes]
-    return {"accuracy": sum(row["label"] == name for row, name in zip(rows, best)) / len(rows),
-            "macro_auc": None if None in areas else sum(areas) / len(areas)}
+    recalls = [sum(r for r, t in zip(right, truth) if t == name) / truth.count(name) if name in truth else None
+               for name in classes]
+    squares = [sum((one[name] - (name == label)) ** 2 for name in classes) for one, label in zip(table, truth)]
+    losses = [-math.log(max(one[label], 2**-52) / sum(one.values())) for one, label in zip(table, truth)]
+    return {"accuracy": sum(right) / len(rows),
+            "macro_auc": None if None in areas else sum(areas) / len(areas),
+            "balanced_accuracy": None if None in recalls else sum(recalls) / len(recalls),
+            **agreement(truth, best),
+            "brier": sum(squares) / len(rows),
+            "ece": calibration_error([(one[name], hit) for one, name, hit in zip(table, best, right)]),
+            "log_loss": sum(losses) / len(rows)}
+
+
+def check_interval(rows, results, prefix, classes, head):
+    """The accuracy's interval is about as wide as the normal one with patients as clusters."""
+    low, value, high = (results[scope]["accuracy"] for scope in ("low", "pooled", "high"))
+    expect(low <= value <= high, f"{head}: accuracy {value} in [{low}, {high}]")
+    patients = collections.defaultdict(float)
+    for row in rows:
+        best = max(classes, key=lambda name: float(row[prefix + name]))
+        patients[row["patient_id"]] += (best == row["label"]) - value
+    half = 1.96 * math.sqrt(sum(one * one for one in patients.values())) / len(rows)
+    if len(patients) >= 90:
+        expect(abs((high - low) / 2 - half) < 0.1 * half + 1 / len(rows), f"{head}: half width {(high - low) / 2}, {half}")
 
 
 def check_numbers(folds, results, prefix, classes, head):
     per_fold = [numbers(rows, prefix, classes) for rows in folds]
     pooled = numbers([row for rows in folds for row in rows], prefix, classes)
-    for key in ("accuracy", "macro_auc"):
+    check_interval([row for rows in folds for row in rows], results, prefix, classes, head)
+    for key in pooled:
         values = [one[key] for one in per_fold]
         mean = sd = None
         if None not in values:
@@ -144,7 +189,7 @@ def main():
         rows = list(csv.DictReader(file))
     values = {(row["head"], row["scope"], row["metric"]): row["value"] for row in rows if not row["class"]}
     for head, results in result["heads"].items():
-        for scope in ("pooled", "mean", "sd"):
+        for scope in ("pooled", "low", "high", "mean", "sd"):
             value = results[scope]["macro_auc"]
             written = values[head, scope, "macro_auc"]
             expect(written == "undefined" if value is None else float(written) == value, f"summary.csv: {head} {scope}")
