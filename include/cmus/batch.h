@@ -10,13 +10,14 @@ typedef struct cmus_batch cmus_batch;
 
 /* What is loaded; owned by the batch, valid until its next load. */
 typedef struct cmus_share {
-    int image_count;           /* that this rank encodes */
-    const cmus_image *images;  /* [image_count], sorted by modality, then as in the wave */
-    const int *places;         /* [image_count]: which image of the wave each is */
-    int case_count;            /* that this rank owns */
-    const int *positions;      /* [case_count]: which case of the wave each is, rising */
-    const cmus_case *cases;    /* [case_count]; with their images where this rank is the only one */
-    cmus_case_result *results; /* [case_count], with their TEM arrays set */
+    int image_count;          /* that this rank encodes */
+    const cmus_image *images; /* [image_count], sorted by modality, then as in the wave */
+    const int *places;        /* [image_count]: which image of the wave each is */
+    int case_count;           /* that this rank owns */
+    const int *positions;     /* [case_count]: which case of the wave each is, rising */
+    const cmus_case *cases;   /* [case_count]; with their images where this rank is the only one */
+    cmus_case_result
+        *results; /* [case_count], with their TEM arrays set; without choices and with save_features, features too */
 } cmus_share;
 
 /* Network, data set and configuration must outlive the batch. */

@@ -21,6 +21,7 @@ typedef struct cmus_position {
     int64_t skipped;      /* updates whose loss or gradient was not finite */
     cmus_metrics metrics; /* sums over the updates of the epoch that is begun */
     double seconds;       /* of the epoch that is begun */
+    double joules;        /* of all that is done, on all hosts; NaN: not known */
 } cmus_position;
 
 /* Replaces FOLD/last. On failure (IO, such as no space left) what was there stays and last.new is removed. */

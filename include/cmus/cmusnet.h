@@ -90,6 +90,11 @@ typedef struct cmus_case {
     const float *dropout; /* [fusion_hidden], each 0 or 1 / (1 - dropout) */
 } cmus_case;
 
+/* Parts of a case's features. First the means over the tokens of the modalities' own maps, in their order: what the
+ * encoders see in each, of TEM in the whole bag. Then those that the fusion head takes: TEM, and OM and IM after the
+ * cross-modal attention. */
+enum { CMUS_FEATURES_FUSED = CMUS_MODALITIES, CMUS_FEATURES = 2 * CMUS_MODALITIES };
+
 /* What came out of one case. The arrays are owned by the caller. */
 typedef struct cmus_case_result {
     float logits[CMUS_HEADS][CMUS_MAX_CLASSES];
@@ -102,6 +107,7 @@ typedef struct cmus_case_result {
     float *tem_weight;    /* [tem_count], may be NULL */
     float *tem_distance;  /* [tem_count]: distance from the centre; may be NULL */
     bool *tem_kept;       /* [tem_count], may be NULL */
+    float *features;      /* [CMUS_FEATURES][channels of a map]; may be NULL, then of all cases of a call */
 } cmus_case_result;
 
 typedef struct cmus_net cmus_net;
@@ -153,6 +159,8 @@ typedef struct cmus_image {
 
 /* Floats of a feature map: [tokens][channels] of the last stage. */
 size_t cmus_net_map_size(const cmus_net *net);
+/* Channels of the last stage. */
+size_t cmus_net_channels(const cmus_net *net);
 /* Place of the first tensor behind the encoders in the flat buffer. */
 size_t cmus_net_fusion_begin(const cmus_net *net);
 

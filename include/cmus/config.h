@@ -36,7 +36,7 @@ typedef struct cmus_config {
     bool flip_horizontal, flip_vertical;
     cmus_precision allreduce_precision;
     cmus_allreduce_order allreduce_order;
-    bool shard_optimizer, preload;
+    bool shard_optimizer, preload, save_features, tensorboard;
     int watch_every, max_bad_steps;
     double stall_report, stall_timeout;                /* seconds */
     char trace[CMUS_PATH_TEXT], stage[CMUS_PATH_TEXT]; /* "": none */

@@ -1,4 +1,4 @@
-/* Outputs of cases without random choices, shared over ranks; predictions.csv. */
+/* Outputs of cases without random choices, shared over ranks; predictions.csv and features.safetensors. */
 #ifndef CMUS_EVALUATE_H
 #define CMUS_EVALUATE_H
 
@@ -14,9 +14,10 @@ typedef struct cmus_evaluator {
     const cmus_config *config;
     cmus_prefetch *prefetch;
     const cmus_passage *passage; /* asked for weights; NULL: they are all there */
+    bool features;               /* predictions get theirs; needs save_features */
 } cmus_evaluator;
 
-/* One case's outputs. Its TEM arrays [result.tem...] are owned: cmus_predictions_free(). */
+/* One case's outputs. Its arrays (result.tem..., result.features) are owned: cmus_predictions_free(). */
 typedef struct cmus_prediction {
     int index, tem_count; /* case of the data set */
     cmus_case_result result;
@@ -33,5 +34,9 @@ void cmus_predictions_free(cmus_prediction *predictions, int count);
 /* Not collective. Writes predictions.csv. IO. */
 cmus_status cmus_predictions_write(const char *path, const cmus_dataset *dataset, const cmus_prediction *predictions,
                                    int count);
+
+/* Not collective. Writes the features of the predictions [count] as float32 tensors, their rows in this order: `om`,
+ * `im`, `tem` [count][channels] and `fused` [count][3 channels] (CMUS_FEATURES in cmusnet.h says what they are). IO. */
+cmus_status cmus_features_write(const char *path, const cmus_prediction *predictions, int count, size_t channels);
 
 #endif

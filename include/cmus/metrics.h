@@ -8,6 +8,7 @@ typedef struct cmus_metrics {
     double cases, correct; /* correct: the fusion head's largest probability is the label's */
     double total_loss, loss[CMUS_HEADS];
     double dead[CMUS_HEADS]; /* cases in which ReLU made all logits of the head 0 */
+    double mean_distance;    /* of the cases' TEM images among themselves */
 } cmus_metrics;
 
 enum { CMUS_METRICS_FIELDS = sizeof(cmus_metrics) / sizeof(double) };

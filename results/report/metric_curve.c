@@ -4,6 +4,7 @@
 #include <stdbool.h>
 
 #include "cmus/memory.h"
+#include "cmus/roc_area.h"
 
 /* Negatives in the low half, positives in the high one: the weight of all cases with one probability. */
 typedef uint64_t paces;
@@ -39,10 +40,10 @@ static size_t gather_steps(const uint32_t *ranked, size_t count, const uint32_t 
 
 /* The state of a walk from (0, 0) to (1, 1), in counts. */
 typedef struct walk {
-    uint64_t x, lost; /* negatives so far; twice the pairs in which the negative stands higher, ties as one half */
-    uint32_t rise;    /* since the last step to the right */
-    paces before;     /* the last step, if it was not the first */
-    paces all;        /* all bits set, but not before the first step */
+    cmus_roc_area area; /* its negatives are the place */
+    uint32_t rise;      /* since the last step to the right */
+    paces before;       /* the last step, if it was not the first */
+    paces all;          /* all bits set, but not before the first step */
     size_t corners;
 } walk;
 
@@ -54,11 +55,10 @@ static void take_steps(const paces *steps, size_t count, walk *state, report_cor
     for (size_t i = 0; i < count; i++) {
         uint32_t x = across(steps[i]), y = upwards(steps[i]);
         bool right = x != 0, middle = steps[i] == at.before;
-        corners[at.corners] = (report_corner){(uint32_t)at.x, at.rise};
+        corners[at.corners] = (report_corner){(uint32_t)at.area.negatives, at.rise};
         at.corners += right & !middle;
         at.rise = right ? 0 : at.rise + y;
-        at.lost += y * (2 * at.x + x);
-        at.x += x;
+        cmus_roc_area_add(&at.area, y, x);
         at.before = steps[i] & at.all;
         at.all = ~(paces)0;
     }
@@ -73,11 +73,9 @@ void report_curve_walk(const uint32_t *ranked, size_t cases, const uint32_t *wei
         size_t count = gather_steps(ranked + begin, size, weights, &rest, steps);
         take_steps(steps, count, &at, curve->corners);
     }
-    curve->corners[at.corners] = (report_corner){(uint32_t)at.x, at.rise};
+    curve->corners[at.corners] = (report_corner){(uint32_t)at.area.negatives, at.rise};
     curve->count = at.corners + 1;
-    curve->area = curve->positives && curve->negatives
-                      ? 1 - (double)at.lost / 2 / ((double)curve->positives * (double)curve->negatives)
-                      : NAN;
+    curve->area = cmus_roc_area_value(&at.area);
 }
 
 /* How far the merging of a class's corners has come. */

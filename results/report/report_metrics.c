@@ -4,7 +4,6 @@
 
 #include "cmus/memory.h"
 #include "report/metric_table.h"
-#include "report/report_roc.h"
 
 const report_metric_name report_metric_names[REPORT_METRICS] = {
     [REPORT_METRIC_ACCURACY] = {"accuracy", "ACC", "Accuracy", REPORT_SCALE_PERCENT, false,
@@ -68,26 +67,6 @@ size_t report_argmax(const double *values, size_t count) {
         if (values[i] > values[best])
             best = i;
     return best;
-}
-
-double report_class_auc(const double *probabilities, const int *labels, size_t cases, size_t classes,
-                        size_t class_index) {
-    report_scored *scored = report_scored_sorted(probabilities, labels, cases, classes, class_index);
-    size_t positives = 0;
-    double rank_sum = 0; /* of the positives, ranks from the highest score down; halves, so exact up to 2^52 */
-    for (size_t begin = 0, end; begin < cases; begin = end) {
-        size_t tied = 0;
-        for (end = begin; end < cases && scored[end].score == scored[begin].score; end++)
-            tied += scored[end].positive;
-        rank_sum += (double)tied * ((double)begin + 1 + (double)end) / 2;
-        positives += tied;
-    }
-    cmus_free(scored);
-    size_t negatives = cases - positives;
-    if (!positives || !negatives)
-        return NAN;
-    double p = (double)positives, n = (double)negatives;
-    return 1 - (rank_sum - p * (p + 1) / 2) / (p * n);
 }
 
 size_t report_metrics_support(const report_metrics *metrics, size_t class_index) {

@@ -76,10 +76,6 @@ size_t report_class_metric_index(size_t class_index, report_class_metric metric)
 /* Index of the largest value, the lowest on a tie. count >= 1. */
 size_t report_argmax(const double *values, size_t count);
 
-/* Area under the ROC curve of one class against the rest by Mann-Whitney's U, ties counted half (midranks). */
-double report_class_auc(const double *probabilities, const int *labels, size_t cases, size_t classes,
-                        size_t class_index);
-
 /* All of them; free with report_metrics_free(). */
 void report_metrics_compute(const double *probabilities, const int *labels, size_t cases, size_t classes,
                             report_metrics *metrics);

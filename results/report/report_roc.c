@@ -1,24 +1,7 @@
 #include "report/report_roc.h"
 
-#include <stdlib.h>
-
 #include "cmus/memory.h"
-
-static int by_descending_score(const void *a, const void *b) {
-    double x = ((const report_scored *)a)->score, y = ((const report_scored *)b)->score;
-    return (x < y) - (x > y);
-}
-
-report_scored *report_scored_sorted(const double *probabilities, const int *labels, size_t cases, size_t classes,
-                                    size_t class_index) {
-    report_scored *scored = cmus_allocate(cases, sizeof *scored);
-    for (size_t i = 0; i < cases; i++) {
-        scored[i].score = probabilities[i * classes + class_index];
-        scored[i].positive = (size_t)labels[i] == class_index;
-    }
-    qsort(scored, cases, sizeof *scored, by_descending_score);
-    return scored;
-}
+#include "cmus/roc_area.h"
 
 static void add_point(report_roc *roc, size_t *capacity, double false_positive_rate, double true_positive_rate) {
     size_t other = *capacity;
@@ -38,7 +21,7 @@ void report_roc_compute(const double *probabilities, const int *labels, size_t c
     size_t negatives = cases - positives;
     if (!positives || !negatives)
         return;
-    report_scored *scored = report_scored_sorted(probabilities, labels, cases, classes, class_index);
+    cmus_scored *scored = cmus_scored_sorted(probabilities, labels, cases, classes, class_index);
     add_point(roc, &capacity, 0, 0);
     double kept = 0; /* sum of both rates at the last kept point */
     size_t hits = 0;

@@ -1,18 +1,8 @@
-/* ROC curves of one class against the rest, for pictures. The area is in metrics.h. */
+/* ROC curves of one class against the rest, for pictures. The area is in cmus/roc_area.h. */
 #ifndef CMUS_REPORT_ROC_H
 #define CMUS_REPORT_ROC_H
 
-#include <stdbool.h>
 #include <stddef.h>
-
-typedef struct report_scored {
-    double score;
-    bool positive;
-} report_scored;
-
-/* [cases] in descending order of the class's probability; free with cmus_free(). */
-report_scored *report_scored_sorted(const double *probabilities, const int *labels, size_t cases, size_t classes,
-                                    size_t class_index);
 
 /* Corners from (0, 0) to (1, 1); cases with the same score make one step. No points if the class has no or all cases.
  */

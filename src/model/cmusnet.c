@@ -85,6 +85,10 @@ void cmus_net_collect(cmus_net *net, size_t from, size_t to) {
         net->overflow = true;
 }
 
+size_t cmus_net_channels(const cmus_net *net) {
+    return (size_t)net->attention.channels;
+}
+
 size_t cmus_net_map_size(const cmus_net *net) {
     return (size_t)cmus_swin_tokens(net->encoders[0]) * (size_t)cmus_swin_channels(net->encoders[0]);
 }

@@ -79,6 +79,23 @@ static void mean_tokens_backward(const fusion *f, float *d_maps, const float *d_
                     d_pooled[(size_t)i * (size_t)channels + (size_t)c] / (float)tokens;
 }
 
+/* Where the results ask for them. */
+static void give_features(const fusion *f, cmus_case_result *results) {
+    if (!results[0].features)
+        return;
+    size_t count = (size_t)f->count, channels = cmus_net_channels(f->net), fused = CMUS_MODALITIES * channels;
+    float *own = cmus_allocate_raw(CMUS_MODALITIES * count * channels, sizeof *own);
+    for (size_t m = 0; m < CMUS_MODALITIES; m++)
+        mean_tokens(f, f->joined + m * count * f->map, own + m * count * channels);
+    for (size_t c = 0; c < count; c++) {
+        float *features = results[c].features;
+        for (size_t m = 0; m < CMUS_MODALITIES; m++)
+            memcpy(features + m * channels, own + (m * count + c) * channels, channels * sizeof *own);
+        memcpy(features + CMUS_FEATURES_FUSED * channels, f->heads.joined + c * fused, fused * sizeof *own);
+    }
+    cmus_free(own);
+}
+
 /* Attention and heads on the joined maps, and what came out. */
 static void attend(fusion *f, bool training, cmus_case_result *results) {
     cmus_net *net = f->net;
@@ -96,6 +113,7 @@ static void attend(fusion *f, bool training, cmus_case_result *results) {
     cmus_heads_forward(&net->heads, net->weights, parts, dropout, f->count, &f->heads);
     for (int c = 0; c < f->count; c++)
         cmus_heads_result(&net->heads, &f->heads, c, f->cases[c].label, &results[c]);
+    give_features(f, results);
     cmus_free(dropout);
     cmus_free(pooled);
 }

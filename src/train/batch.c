@@ -8,8 +8,9 @@ struct cmus_batch {
     cmus_dataset *dataset;
     const cmus_config *config;
     int blocks;
-    double *probability; /* [blocks] of stochastic depth */
-    uint8_t *bytes;      /* of one image */
+    size_t feature_count; /* of an evaluated case; 0: they are not wanted */
+    double *probability;  /* [blocks] of stochastic depth */
+    uint8_t *bytes;       /* of one image */
     cmus_share share;
 
     size_t image_room; /* images that these hold */
@@ -23,6 +24,7 @@ struct cmus_batch {
     cmus_case *cases;
     cmus_case_result *results;
     int *positions;
+    float *features; /* [case_room][feature_count] */
 
     size_t tem_room; /* TEM images of the owned cases */
     float *tem_weight, *tem_distance;
@@ -38,6 +40,8 @@ static size_t pixels(const cmus_batch *batch) {
 cmus_batch *cmus_batch_create(const cmus_net *net, cmus_dataset *dataset, const cmus_config *config) {
     cmus_batch *batch = cmus_allocate(1, sizeof *batch);
     *batch = (cmus_batch){.dataset = dataset, .config = config, .blocks = cmus_net_blocks(net)};
+    if (config->save_features)
+        batch->feature_count = CMUS_FEATURES * cmus_net_channels(net);
     batch->probability = cmus_allocate((size_t)batch->blocks, sizeof(double));
     for (int block = 0; block < batch->blocks; block++)
         batch->probability[block] = cmus_net_drop_probability(net, block);
@@ -57,6 +61,7 @@ static void free_cases(cmus_batch *batch) {
     cmus_free(batch->cases);
     cmus_free(batch->results);
     cmus_free(batch->positions);
+    cmus_free(batch->features);
 }
 
 static void free_tem(cmus_batch *batch) {
@@ -92,6 +97,7 @@ static void make_room(cmus_batch *batch, size_t images, size_t cases, size_t tem
         batch->cases = cmus_allocate(cases, sizeof *batch->cases);
         batch->results = cmus_allocate(cases, sizeof *batch->results);
         batch->positions = cmus_allocate(cases, sizeof *batch->positions);
+        batch->features = cmus_allocate(cases * batch->feature_count, sizeof(float));
         batch->case_room = cases;
     }
     if (tem > batch->tem_room) {
@@ -169,8 +175,11 @@ static void make_case(cmus_batch *batch, const cmus_wave *wave, int own, size_t 
     batch->results[own] = (cmus_case_result){.tem_weight = batch->tem_weight + tem,
                                              .tem_distance = batch->tem_distance + tem,
                                              .tem_kept = batch->tem_kept + tem};
-    if (wave->epoch < 0)
+    if (wave->epoch < 0) {
+        if (batch->feature_count)
+            batch->results[own].features = batch->features + (size_t)own * batch->feature_count;
         return;
+    }
     float *dropout = batch->dropout + (size_t)own * (size_t)config->net.fusion_hidden;
     cmus_draw_dropout(config->seed, wave->epoch, cmus_hash_text(info.case_id), config->net.dropout,
                       config->net.fusion_hidden, dropout);

@@ -1,6 +1,7 @@
 #include "cmus/checkpoint.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -52,6 +53,7 @@ static cmus_status write_state(const char *path, const cmus_run_identity *identi
     json_t *state =
         json_pack("{s:i, s:I, s:I, s:o, s:f}", "epoch", position.epoch, "step", (json_int_t)position.step, "skipped",
                   (json_int_t)position.skipped, "epoch_metrics", metrics, "epoch_seconds", position.seconds);
+    json_object_set_new(state, "energy_joules", isnan(position.joules) ? json_null() : json_real(position.joules));
     cmus_run_identity_write(identity, state);
     cmus_status status = cmus_json_write(path, state);
     json_decref(state);
@@ -136,6 +138,8 @@ static cmus_status read_position(const char *folder, cmus_position *position) {
                      take_count(json_object_get(state, "skipped"), position->step, &position->skipped) &&
                      take_epoch(state, position);
         position->epoch = (int)epoch;
+        const json_t *joules = json_object_get(state, "energy_joules");
+        position->joules = json_is_real(joules) ? json_real_value(joules) : NAN;
         if (!right)
             status = cmus_fail(CMUS_ERROR_FORMAT,
                                "%s: epoch, step, skipped, epoch_metrics or epoch_seconds is missing "

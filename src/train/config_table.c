@@ -347,5 +347,16 @@ const cmus_key cmus_keys[] = {
      .offset = AT(preload),
      .initial = "false",
      .help = "keep the images of the data set in memory that the ranks of a node share"},
+    {.name = "save_features",
+     .type = CMUS_KEY_BOOLEAN,
+     .offset = AT(save_features),
+     .initial = "false",
+     .help = "write features.safetensors: what the encoders and the fusion head see in each held-out case, for the "
+             "report's map of the cases"},
+    {.name = "tensorboard",
+     .type = CMUS_KEY_BOOLEAN,
+     .offset = AT(tensorboard),
+     .initial = "true",
+     .help = "write event files into the fold's folder: tensorboard --logdir RUN shows the folds side by side"},
 };
 const size_t cmus_key_count = sizeof cmus_keys / sizeof cmus_keys[0];

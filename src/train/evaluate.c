@@ -14,18 +14,26 @@ typedef struct package {
 } package;
 
 static void put(package *p, const void *data, size_t size) {
+    if (size == 0)
+        return;
     p->bytes = cmus_grow(p->bytes, &p->capacity, p->size + size, 1);
     memcpy(p->bytes + p->size, data, size);
     p->size += size;
 }
 
-static void pack(package *p, int index, const cmus_case *one, const cmus_case_result *result) {
+/* Floats of a case's features; 0: they are not wanted. */
+static size_t feature_count(const cmus_evaluator *e) {
+    return e->features ? CMUS_FEATURES * cmus_net_channels(e->net) : 0;
+}
+
+static void pack(package *p, int index, const cmus_case *one, const cmus_case_result *result, size_t features) {
     cmus_prediction head = {.index = index, .tem_count = one->tem_count, .result = *result};
     size_t count = (size_t)one->tem_count;
     put(p, &head, sizeof head);
     put(p, result->tem_weight, count * sizeof *result->tem_weight);
     put(p, result->tem_distance, count * sizeof *result->tem_distance);
     put(p, result->tem_kept, count * sizeof *result->tem_kept);
+    put(p, result->features, features * sizeof *result->features);
 }
 
 static void *take(const char **at, size_t size) {
@@ -35,13 +43,14 @@ static void *take(const char **at, size_t size) {
     return copy;
 }
 
-static void unpack(const char **at, cmus_prediction *prediction) {
+static void unpack(const char **at, cmus_prediction *prediction, size_t features) {
     memcpy(prediction, *at, sizeof *prediction);
     *at += sizeof *prediction;
     size_t count = (size_t)prediction->tem_count;
     prediction->result.tem_weight = take(at, count * sizeof *prediction->result.tem_weight);
     prediction->result.tem_distance = take(at, count * sizeof *prediction->result.tem_distance);
     prediction->result.tem_kept = take(at, count * sizeof *prediction->result.tem_kept);
+    prediction->result.features = features ? take(at, features * sizeof *prediction->result.features) : NULL;
 }
 
 /* A wave at a time; what this rank owns goes into metrics and package. */
@@ -58,7 +67,8 @@ static cmus_status run_waves(const cmus_evaluator *e, cmus_metrics *metrics, pac
         for (int i = 0; i < share->case_count; i++) {
             cmus_metrics_add(metrics, &share->results[i], share->cases[i].label, e->config->net.classes);
             if (sent)
-                pack(sent, portion.wave->indices[share->positions[i]], &share->cases[i], &share->results[i]);
+                pack(sent, portion.wave->indices[share->positions[i]], &share->cases[i], &share->results[i],
+                     feature_count(e));
         }
     } while (!portion.wave->last);
     return CMUS_OK;
@@ -77,7 +87,7 @@ static void collect(const cmus_evaluator *e, const package *sent, const int *ind
         const char *at = all;
         for (int i = 0; i < count; i++) {
             cmus_prediction next;
-            unpack(&at, &next);
+            unpack(&at, &next, feature_count(e));
             predictions[position[next.index]] = next;
         }
         cmus_free(position);
@@ -105,6 +115,7 @@ void cmus_predictions_free(cmus_prediction *predictions, int count) {
         cmus_free(predictions[i].result.tem_weight);
         cmus_free(predictions[i].result.tem_distance);
         cmus_free(predictions[i].result.tem_kept);
+        cmus_free(predictions[i].result.features);
     }
     cmus_free(predictions);
 }

@@ -8,9 +8,9 @@
 
 static const char TRAIN_HEADER[] =
     "epoch,lr,train_loss,train_loss_fusion,train_loss_om,train_loss_im,train_loss_tem,train_accuracy,val_loss,"
-    "val_loss_fusion,val_loss_om,val_loss_im,val_loss_tem,val_accuracy,seconds";
+    "val_loss_fusion,val_loss_om,val_loss_im,val_loss_tem,val_accuracy,train_mean_distance,val_mean_distance,seconds";
 static const char STEP_HEADER[] = "step,epoch,loss,gradient_norm,seconds,data_seconds,skipped";
-static const char *const listed[] = {"config.yaml", "train.csv", "steps.csv", "predictions.csv", "run.json"};
+#define FEATURES "features.safetensors"
 
 static char *in_fold(const cmus_trainer *trainer, const char *name) {
     return cmus_path_join(trainer->fold_folder, name);
@@ -117,7 +117,9 @@ cmus_status cmus_fold_folder_begin(cmus_trainer *trainer) {
     cmus_status status = cmus_file_write(path, text, strlen(text));
     cmus_free(path);
     cmus_free(text);
-    return status == CMUS_OK ? open_rows(trainer) : status;
+    if (status == CMUS_OK)
+        status = open_rows(trainer);
+    return status == CMUS_OK ? cmus_trainer_events_open(trainer) : status;
 }
 
 static cmus_status write_final_weights(const cmus_trainer *trainer) {
@@ -133,16 +135,28 @@ static cmus_status write_final_weights(const cmus_trainer *trainer) {
     return status;
 }
 
+static cmus_status write_predictions(const cmus_trainer *trainer, const cmus_prediction *predictions) {
+    int count = trainer->held_out_count;
+    char *table = in_fold(trainer, "predictions.csv"), *features = in_fold(trainer, FEATURES);
+    cmus_status status = cmus_predictions_write(table, trainer->dataset, predictions, count);
+    if (status == CMUS_OK && trainer->config->save_features)
+        status = cmus_features_write(features, predictions, count, cmus_net_channels(trainer->net));
+    cmus_free(table);
+    cmus_free(features);
+    return status;
+}
+
 /* By rank 0; the manifest comes last and says that the rest is there. */
 static cmus_status write_results(cmus_trainer *trainer, const cmus_prediction *predictions, double peak_memory) {
+    /* features, if there are any, stand last; event files are no result, and may be removed */
+    static const char *const listed[] = {"config.yaml",     "train.csv", "steps.csv",
+                                         "predictions.csv", "run.json",  FEATURES};
+    size_t files = sizeof listed / sizeof listed[0] - !trainer->config->save_features;
     CMUS_TRY(cmus_fold_lock_check(trainer->lock));
     CMUS_TRY(write_final_weights(trainer));
-    char *path = in_fold(trainer, "predictions.csv");
-    cmus_status status = cmus_predictions_write(path, trainer->dataset, predictions, trainer->held_out_count);
-    cmus_free(path);
-    CMUS_TRY(status);
+    CMUS_TRY(write_predictions(trainer, predictions));
     CMUS_TRY(cmus_run_record_write(trainer, true, peak_memory));
-    return cmus_manifest_write(trainer->fold_folder, listed, sizeof listed / sizeof listed[0]);
+    return cmus_manifest_write(trainer->fold_folder, listed, files);
 }
 
 cmus_status cmus_fold_folder_finish(cmus_trainer *trainer) {
@@ -150,11 +164,13 @@ cmus_status cmus_fold_folder_finish(cmus_trainer *trainer) {
     cmus_prediction *predictions = cmus_allocate((size_t)count, sizeof *predictions);
     cmus_trainer_at(trainer, "predicting");
     cmus_evaluator evaluator = cmus_trainer_evaluator(trainer);
+    evaluator.features = trainer->config->save_features;
     cmus_metrics metrics;
     cmus_status status = cmus_evaluate(&evaluator, trainer->held_out, count, &metrics, predictions);
     cmus_optimizer_settle(trainer->optimizer);
     double peak_memory = (double)cmus_peak_memory();
     cmus_maximum_double(trainer->communicator, &peak_memory);
+    cmus_trainer_count_energy(trainer);
     if (status == CMUS_OK && trainer->communicator->rank == 0)
         status = write_results(trainer, predictions, peak_memory);
     cmus_predictions_free(predictions, count);

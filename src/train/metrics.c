@@ -12,6 +12,7 @@ void cmus_metrics_add(cmus_metrics *metrics, const cmus_case_result *result, int
     metrics->cases++;
     metrics->correct += cmus_predicted_class(result, CMUS_HEAD_FUSION, classes) == label;
     metrics->total_loss += result->total_loss;
+    metrics->mean_distance += result->mean_distance;
     for (int head = 0; head < CMUS_HEADS; head++) {
         metrics->loss[head] += result->loss[head];
         metrics->dead[head] += result->dead[head];
@@ -22,6 +23,7 @@ void cmus_metrics_merge(cmus_metrics *metrics, const cmus_metrics *other) {
     metrics->cases += other->cases;
     metrics->correct += other->correct;
     metrics->total_loss += other->total_loss;
+    metrics->mean_distance += other->mean_distance;
     for (int head = 0; head < CMUS_HEADS; head++) {
         metrics->loss[head] += other->loss[head];
         metrics->dead[head] += other->dead[head];

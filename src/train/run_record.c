@@ -1,4 +1,5 @@
 /* run.json: what ran where, on what, from when to when. */
+#include <math.h>
 #include <omp.h>
 #include <string.h>
 #include <time.h>
@@ -42,6 +43,8 @@ cmus_status cmus_run_record_write(const cmus_trainer *trainer, bool complete, do
     if (!record)
         cmus_fatal("run.json can't be made: a text is no UTF-8");
     json_object_set_new(record, "init", trainer->options->init ? json_string(trainer->options->init) : json_null());
+    double joules = trainer->position.joules;
+    json_object_set_new(record, "energy_joules", complete && !isnan(joules) ? json_real(joules) : json_null());
     cmus_run_identity_write(&trainer->identity, record);
     char *path = cmus_path_join(trainer->fold_folder, "run.json");
     cmus_status status = cmus_json_write(path, record);

@@ -1,6 +1,7 @@
 /* The course of a fold: check, begin or resume, train, finish. */
 #include "cmus/trainer.h"
 
+#include <math.h>
 #include <omp.h>
 #include <string.h>
 #include <time.h>
@@ -8,6 +9,7 @@
 #include "cmus/gemm.h"
 #include "cmus/memory.h"
 #include "cmus/product.h"
+#include "cmus/shared_memory.h"
 #include "cmus/trace.h"
 #include "trainer_internal.h"
 
@@ -91,6 +93,20 @@ static cmus_status look(cmus_trainer *trainer, cmus_fold_state *state) {
     return CMUS_OK;
 }
 
+/* Collective. One rank of each host counts what all of it takes. */
+static void start_energy(cmus_trainer *trainer) {
+    trainer->joules_before = trainer->position.joules;
+    trainer->counts_energy = cmus_host_ranks_of(trainer->communicator).rank == 0;
+    if (trainer->counts_energy)
+        trainer->energy = cmus_energy_start(CMUS_POWERCAP);
+}
+
+void cmus_trainer_count_energy(cmus_trainer *trainer) {
+    double joules = trainer->counts_energy ? cmus_energy_joules(trainer->energy) : 0; /* NaN of one is NaN of all */
+    cmus_sum_doubles(trainer->communicator, &joules, 1);
+    trainer->position.joules = trainer->joules_before + joules;
+}
+
 /* By rank 0: the rows reach the disk before the checkpoint that counts on them. */
 static cmus_status save(const cmus_moments *moments, void *data) {
     cmus_trainer *trainer = data;
@@ -105,6 +121,7 @@ static cmus_status save(const cmus_moments *moments, void *data) {
 static cmus_status write_checkpoint(cmus_trainer *trainer) {
     cmus_trainer_at(trainer, "writing the checkpoint");
     cmus_optimizer_settle(trainer->optimizer);
+    cmus_trainer_count_energy(trainer);
     return cmus_agree(trainer->communicator, cmus_optimizer_moments(trainer->optimizer, save, trainer));
 }
 
@@ -230,6 +247,7 @@ static cmus_status run(cmus_trainer *trainer) {
         return CMUS_OK;
     }
     gather_hosts(trainer);
+    start_energy(trainer);
     cmus_trace_thread("computation");
     limit_trace(trainer);
     cmus_trace_keep(config->trace[0]);

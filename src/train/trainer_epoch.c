@@ -1,11 +1,13 @@
 /* One epoch: its updates, the held-out fold, its row and where its time went. */
+#include <math.h>
 #include <string.h>
 
 #include "cmus/memory.h"
+#include "cmus/roc_area.h"
 #include "cmus/trace.h"
 #include "trainer_internal.h"
 
-/* One line an epoch, if ReLU silenced any head in any case. */
+/* One line an epoch (from 1), if ReLU silenced any head in any case. */
 static void warn_of_dead_heads(const cmus_metrics *metrics, int epoch) {
     char list[200] = "";
     size_t used = 0;
@@ -17,7 +19,7 @@ static void warn_of_dead_heads(const cmus_metrics *metrics, int epoch) {
         cmus_warn(
             "epoch %d: heads without a gradient, as ReLU made all their logits 0: %s of %.0f training cases; a lower "
             "lr or head_relu: false helps",
-            epoch + 1, list, metrics->cases);
+            epoch, list, metrics->cases);
 }
 
 /* "total,fusion,om,im,tem" and accuracy as means over the cases; empty cells if there are none. */
@@ -30,29 +32,45 @@ static void metrics_cells(const cmus_metrics *m, char *text, size_t size) {
                  m->loss[CMUS_HEAD_IM] / m->cases, m->loss[CMUS_HEAD_TEM] / m->cases, m->correct / m->cases);
 }
 
-/* By rank 0: the row of train.csv and a line for the user. */
-static cmus_status write_epoch(cmus_trainer *trainer, int epoch, const cmus_metrics *trained,
-                               const cmus_metrics *held_out, double seconds) {
-    if (trainer->communicator->rank != 0)
-        return CMUS_OK;
-    CMUS_TRY(cmus_fold_lock_check(trainer->lock));
-    double lr = cmus_config_learning_rate(trainer->config, epoch);
-    char train_cells[200], held_out_cells[200], trained_text[100] = "all updates skipped", held_out_text[100] = "";
-    metrics_cells(trained, train_cells, sizeof train_cells);
-    metrics_cells(held_out, held_out_cells, sizeof held_out_cells);
+/* Mean over the cases of their mean distances; an empty cell if there are none. */
+static void distance_cell(const cmus_metrics *m, char *text, size_t size) {
+    text[0] = 0;
+    if (m->cases > 0)
+        snprintf(text, size, "%.9g", m->mean_distance / m->cases);
+}
+
+/* A line for the user. */
+static void say_epoch(const cmus_trainer *trainer, const cmus_epoch_row *row) {
+    const cmus_metrics *trained = &trainer->position.metrics, *held_out = &row->held_out;
+    char trained_text[100] = "all updates skipped", held_out_text[100] = "";
     if (trained->cases > 0)
         snprintf(trained_text, sizeof trained_text, "loss %.4f, accuracy %.3f", trained->total_loss / trained->cases,
                  trained->correct / trained->cases);
     if (held_out->cases > 0)
         snprintf(held_out_text, sizeof held_out_text, "; held out: loss %.4f, accuracy %.3f",
                  held_out->total_loss / held_out->cases, held_out->correct / held_out->cases);
-    cmus_info("epoch %d of %d: %s%s; lr %.3g, %.1f s", epoch + 1, trainer->config->epochs, trained_text, held_out_text,
-              lr, seconds);
-    warn_of_dead_heads(trained, epoch);
-    char *row = cmus_format_string("%d,%.9g,%s,%s,%.3f", epoch + 1, lr, train_cells, held_out_cells, seconds);
-    cmus_status status = cmus_row_log_add(trainer->train_rows, row);
-    cmus_free(row);
-    return status;
+    cmus_info("epoch %d of %d: %s%s; lr %.3g, %.1f s", row->epoch, trainer->config->epochs, trained_text, held_out_text,
+              row->lr, row->seconds);
+    warn_of_dead_heads(trained, row->epoch);
+}
+
+/* By rank 0: the row of train.csv and what else is told of the epoch. */
+static cmus_status write_epoch(cmus_trainer *trainer, const cmus_epoch_row *row) {
+    if (trainer->communicator->rank != 0)
+        return CMUS_OK;
+    CMUS_TRY(cmus_fold_lock_check(trainer->lock));
+    say_epoch(trainer, row);
+    const cmus_metrics *trained = &trainer->position.metrics, *held_out = &row->held_out;
+    char train_cells[200], held_out_cells[200], distance[32], held_out_distance[32];
+    metrics_cells(trained, train_cells, sizeof train_cells);
+    metrics_cells(held_out, held_out_cells, sizeof held_out_cells);
+    distance_cell(trained, distance, sizeof distance);
+    distance_cell(held_out, held_out_distance, sizeof held_out_distance);
+    char *text = cmus_format_string("%d,%.9g,%s,%s,%s,%s,%.3f", row->epoch, row->lr, train_cells, held_out_cells,
+                                    distance, held_out_distance, row->seconds);
+    cmus_status status = cmus_row_log_add(trainer->train_rows, text);
+    cmus_free(text);
+    return status == CMUS_OK ? cmus_trainer_events_epoch(trainer, row) : status;
 }
 
 /* The updates of an epoch over the shuffled cases that are not done yet, as far as max_updates allows. */
@@ -96,36 +114,63 @@ static void say_times(const cmus_trainer *trainer, const cmus_epoch_times *befor
     cmus_free(text);
 }
 
+/* By rank 0: of the fusion head. */
+static double macro_auc(const cmus_trainer *trainer, const cmus_prediction *predictions) {
+    size_t cases = (size_t)trainer->held_out_count, classes = (size_t)trainer->config->net.classes;
+    double *probabilities = cmus_allocate(cases * classes, sizeof *probabilities);
+    int *labels = cmus_allocate(cases, sizeof *labels);
+    for (size_t i = 0; i < cases; i++) {
+        memcpy(probabilities + i * classes, predictions[i].result.probabilities[CMUS_HEAD_FUSION],
+               classes * sizeof *probabilities);
+        labels[i] = cmus_dataset_case(trainer->dataset, predictions[i].index).label;
+    }
+    double area = cmus_macro_auc(probabilities, labels, cases, classes);
+    cmus_free(probabilities);
+    cmus_free(labels);
+    return area;
+}
+
+/* Collective. The held-out fold; its probabilities come together only where TensorBoard is to show their AUC. */
+static cmus_status evaluate(cmus_trainer *trainer, cmus_epoch_row *row) {
+    cmus_trainer_at(trainer, "evaluating");
+    cmus_evaluator evaluator = cmus_trainer_evaluator(trainer);
+    int count = trainer->held_out_count;
+    cmus_prediction *predictions = NULL;
+    if (trainer->config->tensorboard)
+        predictions = cmus_allocate((size_t)count, sizeof *predictions);
+    cmus_status status = cmus_evaluate(&evaluator, trainer->held_out, count, &row->held_out, predictions);
+    if (status == CMUS_OK && predictions && trainer->communicator->rank == 0)
+        row->auc = macro_auc(trainer, predictions);
+    cmus_predictions_free(predictions, count);
+    return status;
+}
+
 /* The rest of the epoch: what is left of its updates, the held-out fold. */
-static cmus_status train_and_evaluate(cmus_trainer *trainer, cmus_metrics *held_out) {
+static cmus_status train_and_evaluate(cmus_trainer *trainer, cmus_epoch_row *row) {
     int epoch = trainer->position.epoch;
     int *order = cmus_trainer_order(trainer, epoch);
     cmus_status status = train_cases(trainer, order);
     cmus_free(order);
     trainer->progress.what = "trained";
     CMUS_TRY(status);
-    if (!cmus_trainer_evaluates(trainer, epoch, trainer->position.step))
-        return CMUS_OK;
-    cmus_trainer_at(trainer, "evaluating");
-    cmus_evaluator evaluator = cmus_trainer_evaluator(trainer);
-    return cmus_evaluate(&evaluator, trainer->held_out, trainer->held_out_count, held_out, NULL);
+    return cmus_trainer_evaluates(trainer, epoch, trainer->position.step) ? evaluate(trainer, row) : CMUS_OK;
 }
 
 cmus_status cmus_trainer_epoch(cmus_trainer *trainer) {
-    int epoch = trainer->position.epoch;
-    double began = cmus_seconds() - trainer->position.seconds;
+    cmus_position *position = &trainer->position;
+    cmus_epoch_row row = {
+        .epoch = position->epoch + 1, .lr = cmus_config_learning_rate(trainer->config, position->epoch), .auc = NAN};
+    double began = cmus_seconds() - position->seconds;
     cmus_epoch_times before = times_so_far(trainer);
     char what[64];
-    snprintf(what, sizeof what, "epoch %d of %d:", epoch + 1, trainer->config->epochs);
+    snprintf(what, sizeof what, "epoch %d of %d:", row.epoch, trainer->config->epochs);
     trainer->progress.what = what;
-    cmus_metrics held_out = {0};
-    cmus_status status = train_and_evaluate(trainer, &held_out);
-    cmus_position *position = &trainer->position;
-    position->seconds = cmus_seconds() - began;
+    cmus_status status = train_and_evaluate(trainer, &row);
+    row.seconds = position->seconds = cmus_seconds() - began;
     CMUS_TRY(status);
-    status = write_epoch(trainer, epoch, &position->metrics, &held_out, position->seconds);
-    CMUS_TRY(cmus_agree(trainer->communicator, status));
+    CMUS_TRY(cmus_agree(trainer->communicator, write_epoch(trainer, &row)));
     say_times(trainer, &before);
-    *position = (cmus_position){.epoch = epoch + 1, .step = position->step, .skipped = position->skipped};
+    *position = (cmus_position){
+        .epoch = row.epoch, .step = position->step, .skipped = position->skipped, .joules = position->joules};
     return CMUS_OK;
 }

@@ -3,7 +3,9 @@
 #define CMUS_TRAINER_INTERNAL_H
 
 #include "cmus/checkpoint.h"
+#include "cmus/energy.h"
 #include "cmus/evaluate.h"
+#include "cmus/event_log.h"
 #include "cmus/fold_lock.h"
 #include "cmus/launch.h"
 #include "cmus/log.h"
@@ -38,12 +40,31 @@ typedef struct cmus_trainer {
 
     cmus_position position, planned;      /* done; queued for the prefetch */
     cmus_row_log *train_rows, *step_rows; /* rank 0 */
+    cmus_event_log *events;               /* rank 0; NULL: not wanted */
+    bool counts_energy;                   /* each host's first rank */
+    cmus_energy *energy;                  /* NULL: not known */
+    double joules_before;                 /* what the checkpoint of the start says */
     cmus_progress progress;
     int64_t progress_done;
     char *started, *hosts; /* for run.json; hosts on rank 0 */
     char *machines;        /* rank 0: hosts, ranks, threads, cores */
     double began;          /* the zero of the timeline */
 } cmus_trainer;
+
+/* What an update leaves for the tables. */
+typedef struct cmus_update_row {
+    double loss, norm, lr, seconds, data_seconds;
+    int images; /* of its cases */
+    bool skipped;
+} cmus_update_row;
+
+/* What an epoch does, beside the metrics of the position. */
+typedef struct cmus_epoch_row {
+    int epoch; /* from 1 */
+    double lr, seconds;
+    cmus_metrics held_out; /* no cases: not evaluated */
+    double auc;            /* macro AUC of the held-out cases, on rank 0; NaN: not known */
+} cmus_epoch_row;
 
 /* Not collective. Opens data set and splits, checks them against the configuration, picks the fold's cases. */
 cmus_status cmus_trainer_open(cmus_trainer *trainer);
@@ -77,6 +98,14 @@ cmus_status cmus_trainer_update(cmus_trainer *trainer, const int *cases, int cou
 
 /* Collective. MISMATCH if the ranks' weights are not the same; `what` names them. */
 cmus_status cmus_trainer_compare_weights(cmus_trainer *trainer, const char *what);
+
+/* By rank 0. The event file, its records. IO. */
+cmus_status cmus_trainer_events_open(cmus_trainer *trainer);
+cmus_status cmus_trainer_events_update(const cmus_trainer *trainer, const cmus_update_row *row);
+cmus_status cmus_trainer_events_epoch(const cmus_trainer *trainer, const cmus_epoch_row *row);
+
+/* Collective. Brings the position's joules up to now, on every rank. */
+void cmus_trainer_count_energy(cmus_trainer *trainer);
 
 /* Not collective. Tells the watchdog what this rank begins to do; a literal. */
 void cmus_trainer_at(const cmus_trainer *trainer, const char *what);

@@ -182,6 +182,8 @@ void cmus_trainer_close(cmus_trainer *trainer) {
     cmus_watchdog_stop(trainer->watchdog);
     cmus_row_log_close(trainer->train_rows);
     cmus_row_log_close(trainer->step_rows);
+    cmus_event_log_close(trainer->events);
+    cmus_energy_stop(trainer->energy);
     cmus_prefetch_free(trainer->prefetch);
     cmus_optimizer_free(trainer->optimizer);
     cmus_net_free(trainer->net);

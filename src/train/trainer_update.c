@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "cmus/batch.h"
 #include "cmus/memory.h"
 #include "cmus/stop.h"
 #include "cmus/trace.h"
@@ -90,15 +91,22 @@ static cmus_status skip(cmus_trainer *trainer, const update *u) {
     return status;
 }
 
-static cmus_status write_step(cmus_trainer *trainer, double loss, double norm, double seconds, double data_seconds,
-                              bool skipped) {
+static cmus_status write_step(const cmus_trainer *trainer, const cmus_update_row *row) {
     if (trainer->communicator->rank != 0)
         return CMUS_OK;
-    char *row = cmus_format_string("%lld,%d,%.9g,%.9g,%.4f,%.6f,%d", (long long)trainer->position.step,
-                                   trainer->position.epoch + 1, loss, norm, seconds, data_seconds, skipped);
-    cmus_status status = cmus_row_log_add(trainer->step_rows, row);
-    cmus_free(row);
-    return status;
+    char *text = cmus_format_string("%lld,%d,%.9g,%.9g,%.4f,%.6f,%d", (long long)trainer->position.step,
+                                    trainer->position.epoch + 1, row->loss, row->norm, row->seconds, row->data_seconds,
+                                    row->skipped);
+    cmus_status status = cmus_row_log_add(trainer->step_rows, text);
+    cmus_free(text);
+    return status == CMUS_OK ? cmus_trainer_events_update(trainer, row) : status;
+}
+
+static int count_images(const cmus_trainer *trainer, const int *cases, int count) {
+    int images = 0;
+    for (int i = 0; i < count; i++)
+        images += cmus_case_images(trainer->dataset, trainer->config, cases[i]);
+    return images;
 }
 
 cmus_status cmus_trainer_compare_weights(cmus_trainer *trainer, const char *what) {
@@ -123,34 +131,35 @@ static cmus_status watch_weights(cmus_trainer *trainer) {
 }
 
 /* Collective. Adam, or none, with what was summed. */
-static cmus_status apply(cmus_trainer *trainer, const update *u, double norm, bool *skipped) {
+static cmus_status apply(cmus_trainer *trainer, const update *u, cmus_update_row *row) {
     trainer->position.step++;
-    *skipped = !isfinite(norm) || !isfinite(u->metrics.total_loss);
-    if (*skipped)
+    row->skipped = !isfinite(row->norm) || !isfinite(u->metrics.total_loss);
+    if (row->skipped)
         return skip(trainer, u);
     cmus_trainer_at(trainer, "updating weights");
-    cmus_optimizer_step(trainer->optimizer, cmus_config_learning_rate(trainer->config, trainer->position.epoch),
-                        trainer->position.step - trainer->position.skipped);
+    cmus_optimizer_step(trainer->optimizer, row->lr, trainer->position.step - trainer->position.skipped);
     cmus_optimizer_spread(trainer->optimizer);
     return CMUS_OK;
 }
 
 cmus_status cmus_trainer_update(cmus_trainer *trainer, const int *cases, int count) {
-    double began = cmus_seconds(), data_seconds = -cmus_prefetch_waited(trainer->prefetch), norm;
+    double began = cmus_seconds(), waited = cmus_prefetch_waited(trainer->prefetch);
     double scale = trainer->config->loss_reduction == CMUS_REDUCTION_MEAN ? 1.0 / count : 1.0;
     update u = {.cases = cases, .count = count};
+    cmus_update_row row = {.lr = cmus_config_learning_rate(trainer->config, trainer->position.epoch),
+                           .images = count_images(trainer, cases, count)};
     u.bad = cmus_allocate((size_t)count, sizeof *u.bad);
-    cmus_status status = run_waves(trainer, &u, scale, &norm);
+    cmus_status status = run_waves(trainer, &u, scale, &row.norm);
     if (status == CMUS_OK) {
-        bool skipped;
-        data_seconds += cmus_prefetch_waited(trainer->prefetch);
-        cmus_maximum_double(trainer->communicator, &data_seconds);
+        row.data_seconds = cmus_prefetch_waited(trainer->prefetch) - waited;
+        cmus_maximum_double(trainer->communicator, &row.data_seconds);
         cmus_sum_doubles(trainer->communicator, (double *)&u.metrics, CMUS_METRICS_FIELDS);
-        status = apply(trainer, &u, norm, &skipped);
-        if (status == CMUS_OK && !skipped)
+        status = apply(trainer, &u, &row);
+        if (status == CMUS_OK && !row.skipped)
             cmus_metrics_merge(&trainer->position.metrics, &u.metrics);
-        cmus_status written =
-            write_step(trainer, u.metrics.total_loss * scale, norm, cmus_seconds() - began, data_seconds, skipped);
+        row.loss = u.metrics.total_loss * scale;
+        row.seconds = cmus_seconds() - began;
+        cmus_status written = write_step(trainer, &row);
         if (status == CMUS_OK)
             status = written;
         if (status == CMUS_OK)

@@ -17,8 +17,9 @@ compare() { # A B: the first 20 updates' losses agree
 compare run1 run2 || fail "1 and 2 ranks differ"
 compare run1 run4 || fail "1 and 4 ranks differ"
 
+# What is written beside changes no result.
 for ranks in 2 4; do
-    train $ranks tiny.yaml --data data --fold 0 --out again$ranks > log 2>&1 || { cat log; fail "$ranks ranks again"; }
+    train $ranks tiny.yaml save_features=true tensorboard=false --data data --fold 0 --out again$ranks > log 2>&1 || { cat log; fail "$ranks ranks again"; }
     [ "$(weights_of run$ranks)" = "$(weights_of again$ranks)" ] || fail "$ranks ranks: two runs differ in the weights"
     cut -d, -f1-4 run$ranks/fold-0/steps.csv | cmp -s - <(cut -d, -f1-4 again$ranks/fold-0/steps.csv) ||
         fail "$ranks ranks: two runs differ in steps.csv"
@@ -30,7 +31,7 @@ done
 fold=run2/fold-0
 (cd $fold && sha256sum --quiet -c MANIFEST.sha256) || fail "the fold's manifest"
 (cd $fold/final && sha256sum --quiet -c MANIFEST.sha256) || fail "the manifest of the final weights"
-[ "$(head -1 $fold/train.csv)" = "epoch,lr,train_loss,train_loss_fusion,train_loss_om,train_loss_im,train_loss_tem,train_accuracy,val_loss,val_loss_fusion,val_loss_om,val_loss_im,val_loss_tem,val_accuracy,seconds" ] ||
+[ "$(head -1 $fold/train.csv)" = "epoch,lr,train_loss,train_loss_fusion,train_loss_om,train_loss_im,train_loss_tem,train_accuracy,val_loss,val_loss_fusion,val_loss_om,val_loss_im,val_loss_tem,val_accuracy,train_mean_distance,val_mean_distance,seconds" ] ||
     fail "header of train.csv"
 [ "$(wc -l < $fold/train.csv)" = 6 ] || fail "rows of train.csv"
 [ "$(head -1 $fold/steps.csv)" = "step,epoch,loss,gradient_norm,seconds,data_seconds,skipped" ] || fail "header of steps.csv"
@@ -42,6 +43,17 @@ held_out=$(awk -F, 'NR > 1 && $5 == 0 { print $1 }' data/splits.csv | sort)
 [ "$(tail -n +2 $fold/predictions.csv | cut -d, -f1 | sort)" = "$held_out" ] || fail "predictions.csv is not of the held-out cases"
 grep -q '"fold_complete": true' $fold/run.json || fail "run.json is not complete"
 grep -q '"products": "float32"' $fold/run.json || fail "run.json does not say what the products were computed in"
+grep -q '"energy_joules": [0-9n]' $fold/run.json || fail "run.json says nothing of energy"
+awk -F, 'NR == FNR { if (FNR > 1) { sum += $NF; cases++ } next }
+    { row = $16 } END { d = row - sum / cases; exit !(cases == 8 && sum > 0 && d * d < 1e-12) }' $fold/predictions.csv $fold/train.csv ||
+    fail "val_mean_distance is not the mean of the predictions' mean distances"
+for run in run1 run2 run4; do
+    python3 "$here/events_check.py" $run/fold-0 1 > log 2>&1 || { cat log; fail "$run: event files"; }
+done
+for run in again2 again4; do
+    python3 "$here/features_check.py" $run/fold-0 > log 2>&1 || { cat log; fail "$run: features"; }
+    ls $run/fold-0/events.* > /dev/null 2>&1 && fail "$run: event files in spite of tensorboard=false"
+done
 find run2 -name '*.tmp' -o -name 'last.*' | grep . && fail "leftovers"
 
 # The timeline: what every thread of both ranks did; and where the time went, once an epoch.

@@ -36,9 +36,10 @@ grep -q "resumed from killed/fold-0/last after epoch" log || fail "it does not s
 [ "$(weights_of whole)" = "$(weights_of killed)" ] || fail "the weights differ from the undisturbed run's"
 for table in steps.csv train.csv; do
     columns=1-4
-    [ $table = train.csv ] && columns=1-14
+    [ $table = train.csv ] && columns=1-16
     cut -d, -f$columns whole/fold-0/$table | cmp -s - <(cut -d, -f$columns killed/fold-0/$table) || fail "$table differs"
 done
+python3 "$here/events_check.py" killed/fold-0 7 > log 2>&1 || { cat log; fail "event files of seven starts"; }
 cmp -s whole/fold-0/predictions.csv killed/fold-0/predictions.csv || fail "predictions.csv differs"
 find killed -name '*.tmp' -o -name 'last.*' | grep . && fail "leftovers"
 

@@ -46,7 +46,8 @@ train 2 "${settings[@]}" --out stopped --resume > log 2>&1 || { cat log; fail "t
 [ "$(weights_of whole)" = "$(weights_of stopped)" ] || fail "the weights differ from the undisturbed run's"
 cmp -s whole/fold-0/predictions.csv stopped/fold-0/predictions.csv || fail "predictions.csv differs"
 cmp -s <(cut -d, -f1-4,7 whole/fold-0/steps.csv) <(cut -d, -f1-4,7 stopped/fold-0/steps.csv) || fail "steps.csv differs"
-cmp -s <(cut -d, -f1-14 whole/fold-0/train.csv) <(cut -d, -f1-14 stopped/fold-0/train.csv) || fail "train.csv differs"
+cmp -s <(cut -d, -f1-16 whole/fold-0/train.csv) <(cut -d, -f1-16 stopped/fold-0/train.csv) || fail "train.csv differs"
+python3 "$here/events_check.py" stopped/fold-0 6 > events.txt 2>&1 || { cat events.txt; fail "event files of six starts"; }
 
 # Two jobs on one fold: the second is told who is at work; what a killed one has left is no obstacle.
 long=(tiny.yaml epochs=1000 --data data --out locked)

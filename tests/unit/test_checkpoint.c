@@ -1,5 +1,6 @@
 /* Checkpoints: the state after a kill at any step of the rotation is found again; damaged and foreign ones are not
  * used. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -58,7 +59,11 @@ static double metric_of(int epoch, size_t field) {
 /* Writes the checkpoint of an epoch, whose number is its content. */
 static void write_epoch(int epoch) {
     fill((float)epoch * 1000);
-    cmus_position position = {.epoch = epoch, .step = 10 * epoch, .skipped = epoch + 3, .seconds = epoch + 0.1};
+    cmus_position position = {.epoch = epoch,
+                              .step = 10 * epoch,
+                              .skipped = epoch + 3,
+                              .seconds = epoch + 0.1,
+                              .joules = epoch == 2 ? NAN : epoch + 0.7};
     for (size_t i = 0; i < CMUS_METRICS_FIELDS; i++)
         ((double *)&position.metrics)[i] = metric_of(epoch, i);
     CU_ASSERT_EQUAL_FATAL(cmus_checkpoint_write(FOLD, &identity, position, &parameters, weights, &moments), CMUS_OK);
@@ -72,6 +77,7 @@ static void expect_epoch(int epoch) {
     CU_ASSERT_EQUAL(position.step, 10 * epoch);
     CU_ASSERT_EQUAL(position.skipped, epoch + 3);
     CU_ASSERT_EQUAL(position.seconds, epoch + 0.1);
+    CU_ASSERT(epoch == 2 ? isnan(position.joules) : position.joules == epoch + 0.7);
     for (size_t i = 0; i < CMUS_METRICS_FIELDS; i++)
         CU_ASSERT_EQUAL(((double *)&position.metrics)[i], metric_of(epoch, i));
     fill(-1);

@@ -6,6 +6,7 @@
 #include "cmus/file.h"
 #include "cmus/memory.h"
 #include "cmus/random.h"
+#include "cmus/roc_area.h"
 #include "unit.h"
 
 static void fail_keeps_message(void) {
@@ -123,6 +124,17 @@ static void csv_follows_rfc4180(void) {
     CU_ASSERT_EQUAL(parse("", &table), CMUS_ERROR_FORMAT);
 }
 
+static void roc_area_counts_pairs(void) {
+    /* class 1: .9 and .5 against .5, .1: 1 + 1 + 1/2 + 1 of 4 pairs */
+    const double p[] = {0.1, 0.9, 0.5, 0.5, 0.5, 0.5, 0.9, 0.1}, nan[] = {0.5, 0.5, NAN, NAN};
+    const int labels[] = {1, 1, 0, 0};
+    CU_ASSERT_DOUBLE_EQUAL(cmus_class_auc(p, labels, 4, 2, 1), 3.5 / 4, 1e-15);
+    CU_ASSERT_DOUBLE_EQUAL(cmus_macro_auc(p, labels, 4, 2), 3.5 / 4, 1e-15);
+    CU_ASSERT(isnan(cmus_macro_auc(p, (const int[]){1, 1, 1, 1}, 4, 2)));
+    CU_ASSERT(isnan(cmus_class_auc(nan, (const int[]){0, 1}, 2, 2, 1)));
+    CU_ASSERT(isnan(cmus_class_auc(p, labels, 0, 2, 1)));
+}
+
 static void names_sort_naturally(void) {
     CU_ASSERT(cmus_compare_natural("TEM_2.jpg", "TEM_10.jpg") < 0);
     CU_ASSERT(cmus_compare_natural("TEM_10.jpg", "TEM_10.png") < 0);
@@ -132,9 +144,13 @@ static void names_sort_naturally(void) {
 
 int main(void) {
     static const unit_test tests[] = {
-        {"fail keeps the message", fail_keeps_message}, {"random numbers are keyed", random_is_keyed},
-        {"files are written whole", files_are_whole},   {"manifest finds changes", manifest_finds_changes},
-        {"CSV by RFC 4180", csv_follows_rfc4180},       {"natural order", names_sort_naturally},
+        {"fail keeps the message", fail_keeps_message},
+        {"random numbers are keyed", random_is_keyed},
+        {"files are written whole", files_are_whole},
+        {"manifest finds changes", manifest_finds_changes},
+        {"CSV by RFC 4180", csv_follows_rfc4180},
+        {"natural order", names_sort_naturally},
+        {"area under the ROC curve", roc_area_counts_pairs},
     };
     return unit_main("core", tests, sizeof tests / sizeof tests[0]);
 }

@@ -63,6 +63,68 @@ static void parts_give_the_bits_of_the_whole(void) {
     CU_ASSERT(seen[CMUS_KEEP_NOTHING] && seen[CMUS_KEEP_MAPS] && seen[CMUS_KEEP_ALL]);
 }
 
+/* The mean over the tokens of a map [tokens][channels], plainly. */
+static double mean_of(const float *map, size_t tokens, size_t channels, size_t channel) {
+    double sum = 0;
+    for (size_t t = 0; t < tokens; t++)
+        sum += (double)map[t * channels + channel];
+    return sum / (double)tokens;
+}
+
+/* fused: linear, ReLU, linear of the fusion head give its logits; no dropout. */
+static void fused_features_give_the_logits(const net_setup *s, const float *fused, const cmus_case_result *result) {
+    const cmus_heads *heads = &s->net->heads;
+    const float *weights = cmus_net_weights(s->net);
+    size_t width = CMUS_MODALITIES * cmus_net_channels(s->net), hidden = (size_t)heads->hidden;
+    for (size_t c = 0; c < (size_t)heads->classes; c++) {
+        double logit = (double)weights[heads->bias2 + c];
+        for (size_t h = 0; h < hidden; h++) {
+            double value = (double)weights[heads->bias1 + h];
+            for (size_t k = 0; k < width; k++)
+                value += (double)weights[heads->weight1 + h * width + k] * (double)fused[k];
+            logit += (double)weights[heads->weight2 + c * hidden + h] * (value > 0 ? value : 0);
+        }
+        CU_ASSERT_DOUBLE_EQUAL(logit, (double)result->logits[CMUS_HEAD_FUSION][c], 1e-5);
+    }
+}
+
+static void features_are_means_of_maps(void) {
+    net_setup s;
+    net_setup_make(&s, &net_choices[0]);
+    size_t channels = cmus_net_channels(s.net), map = cmus_net_map_size(s.net), tokens = map / channels, first = 0;
+    cmus_group_images group = cmus_group_images_make(s.net, s.cases, NET_CASES, false);
+    float *sorted = cmus_allocate((size_t)group.count * map, sizeof *sorted);
+    float *maps = cmus_allocate((size_t)group.count * map, sizeof *maps);
+    float *features = cmus_allocate(NET_CASES * CMUS_FEATURES * channels, sizeof *features);
+    cmus_net_encoding_free(cmus_net_encode(s.net, group.images, group.count, CMUS_KEEP_NOTHING, NULL, sorted));
+    for (size_t i = 0; i < (size_t)group.count; i++)
+        memcpy(maps + group.place[i] * map, sorted + i * map, map * sizeof *maps);
+    for (int c = 0; c < NET_CASES; c++)
+        s.results[c].features = features + (size_t)c * CMUS_FEATURES * channels;
+    cmus_net_fuse(s.net, s.cases, NET_CASES, maps, 1, NULL, NULL, s.results);
+    for (int c = 0; c < NET_CASES; c++) {
+        const float *own = s.results[c].features, *fused = own + CMUS_FEATURES_FUSED * channels;
+        size_t bag = (size_t)s.cases[c].tem_count;
+        for (size_t k = 0; k < channels; k++) {
+            double tem = 0;
+            for (size_t i = 0; i < bag; i++)
+                tem += (double)s.results[c].tem_weight[i] * mean_of(maps + (first + i) * map, tokens, channels, k);
+            CU_ASSERT_DOUBLE_EQUAL(tem, (double)own[CMUS_TEM * channels + k], 1e-5);
+            CU_ASSERT_EQUAL(fused[k], own[k]); /* TEM goes into the fusion head as it is */
+            for (size_t m = CMUS_OM; m <= CMUS_IM; m++)
+                CU_ASSERT_DOUBLE_EQUAL(mean_of(maps + (first + bag + m - 1) * map, tokens, channels, k),
+                                       (double)own[m * channels + k], 1e-6);
+        }
+        fused_features_give_the_logits(&s, fused, &s.results[c]);
+        first += bag + 2;
+    }
+    cmus_group_images_free(&group);
+    cmus_free(sorted);
+    cmus_free(maps);
+    cmus_free(features);
+    net_setup_drop(&s);
+}
+
 /* How images and cases are divided: over networks (as over ranks), so many images at once, so much kept. */
 typedef struct division {
     int networks, together;
@@ -348,6 +410,7 @@ int main(void) {
         {"exact sums do not depend on the division", exact_sums_do_not_depend_on_the_division},
         {"exact sums report what does not fit", exact_sums_report_what_does_not_fit},
         {"the passage is told in time", the_passage_is_told_in_time},
+        {"features are means of maps", features_are_means_of_maps},
     };
     return unit_family_main("model: parts of the network", tests, sizeof tests / sizeof tests[0]);
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "cmus/memory.h"
+#include "cmus/roc_area.h"
 #include "report/metric_table.h"
 #include "report/metric_text.h"
 #include "report/report_metrics.h"
@@ -32,22 +33,22 @@ static void test_auc(void) {
     double p[12];
     /* pairs (positive, negative): .8 > .6, .8 > .2, .4 < .6, .4 > .2: three of four */
     two_columns((const double[]){0.8, 0.6, 0.4, 0.2}, 4, p);
-    CU_ASSERT(same(report_class_auc(p, (const int[]){1, 0, 1, 0}, 4, 2, 1), 0.75));
-    CU_ASSERT(same(report_class_auc(p, (const int[]){1, 0, 1, 0}, 4, 2, 0), 0.75));
-    CU_ASSERT(same(report_class_auc(p, (const int[]){1, 1, 0, 0}, 4, 2, 1), 1));
-    CU_ASSERT(same(report_class_auc(p, (const int[]){0, 0, 1, 1}, 4, 2, 1), 0));
+    CU_ASSERT(same(cmus_class_auc(p, (const int[]){1, 0, 1, 0}, 4, 2, 1), 0.75));
+    CU_ASSERT(same(cmus_class_auc(p, (const int[]){1, 0, 1, 0}, 4, 2, 0), 0.75));
+    CU_ASSERT(same(cmus_class_auc(p, (const int[]){1, 1, 0, 0}, 4, 2, 1), 1));
+    CU_ASSERT(same(cmus_class_auc(p, (const int[]){0, 0, 1, 1}, 4, 2, 1), 0));
     /* all tied: each pair counts half */
     two_columns((const double[]){0.5, 0.5, 0.5}, 3, p);
-    CU_ASSERT(same(report_class_auc(p, (const int[]){1, 0, 0}, 3, 2, 1), 0.5));
+    CU_ASSERT(same(cmus_class_auc(p, (const int[]){1, 0, 0}, 3, 2, 1), 0.5));
     /* positives .9 .5 .5, negatives .5 .1 .5: three of 3 pairs with .9; of .5: half, one, half, twice */
     two_columns((const double[]){0.9, 0.5, 0.5, 0.5, 0.1, 0.5}, 6, p);
-    CU_ASSERT(same(report_class_auc(p, (const int[]){1, 1, 1, 0, 0, 0}, 6, 2, 1), 7.0 / 9));
+    CU_ASSERT(same(cmus_class_auc(p, (const int[]){1, 1, 1, 0, 0, 0}, 6, 2, 1), 7.0 / 9));
 }
 
 static void test_auc_undefined(void) {
     const double p[] = {0.2, 0.8, 0.6, 0.4};
-    CU_ASSERT(isnan(report_class_auc(p, (const int[]){1, 1}, 2, 2, 1)));
-    CU_ASSERT(isnan(report_class_auc(p, (const int[]){1, 1}, 2, 2, 0)));
+    CU_ASSERT(isnan(cmus_class_auc(p, (const int[]){1, 1}, 2, 2, 1)));
+    CU_ASSERT(isnan(cmus_class_auc(p, (const int[]){1, 1}, 2, 2, 0)));
 }
 
 static void test_perfect(void) {
@@ -165,7 +166,7 @@ static void test_roc_thinned(void) {
     for (size_t i = 1; i < roc.points; i++)
         area += (roc.false_positive_rate[i] - roc.false_positive_rate[i - 1]) *
                 (roc.true_positive_rate[i] + roc.true_positive_rate[i - 1]) / 2;
-    CU_ASSERT(fabs(area - report_class_auc(p, labels, CASES, 2, 1)) < 1e-3);
+    CU_ASSERT(fabs(area - cmus_class_auc(p, labels, CASES, 2, 1)) < 1e-3);
     CU_ASSERT(roc.false_positive_rate[roc.points - 1] == 1 && roc.true_positive_rate[roc.points - 1] == 1);
     report_roc_free(&roc);
     cmus_free(labels);
@@ -264,6 +265,32 @@ static void test_averaged_roc(void) {
     report_metrics_free(&m);
 }
 
+/* Ties of hundreds of cases: the AUC of the table is that of pairs, and a weight is as good as a repeated case. */
+static void test_many_ties(void) {
+    enum { CASES = 6000 };
+    double *p = cmus_allocate(2 * CASES, sizeof *p), values[REPORT_METRICS + 2 * REPORT_CLASS_METRICS];
+    int *labels = cmus_allocate(CASES, sizeof *labels);
+    uint32_t *weights = cmus_allocate(CASES, sizeof *weights);
+    for (size_t i = 0; i < CASES; i++) {
+        p[2 * i + 1] = (double)((i / 3 * 7919) % 13) / 13; /* three equal cases in a row */
+        p[2 * i] = 1 - p[2 * i + 1];
+        labels[i] = (i / 3 * 104729) % 13 < 7;
+        weights[i] = i % 3 == 0 ? 3 : 0;
+    }
+    report_metrics m;
+    report_metrics_compute(p, labels, CASES, 2, &m);
+    report_table *table = report_table_create(p, labels, CASES, 2);
+    report_table_metrics(table, weights, values);
+    CU_ASSERT(same(class_value(&m, 1, REPORT_CLASS_AUC), cmus_class_auc(p, labels, CASES, 2, 1)));
+    for (size_t i = 0; i < report_metric_count(2); i++)
+        CU_ASSERT_DOUBLE_EQUAL(values[i], m.values[i], 1e-12);
+    report_table_free(table);
+    report_metrics_free(&m);
+    cmus_free(weights);
+    cmus_free(labels);
+    cmus_free(p);
+}
+
 /* One class throughout: nothing to agree on beyond chance. */
 static void test_one_class_throughout(void) {
     const double p[] = {0.6, 0.4, 0.7, 0.3}, q[] = {0.6, 0.4, 0.3, 0.7};
@@ -323,6 +350,7 @@ int main(void) {
         {"ROC of many cases is thinned", test_roc_thinned},
         {"calibration bins hold their upper edge", test_calibration_bins},
         {"area of the averaged ROC curve", test_averaged_roc},
+        {"ties of hundreds of cases", test_many_ties},
         {"one class throughout", test_one_class_throughout},
         {"a certain and wrong case", test_certain_and_wrong},
         {"texts of values", test_texts},

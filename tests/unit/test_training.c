@@ -144,7 +144,8 @@ static void images_are_normalised_and_flipped(void) {
 }
 
 static void metrics_are_sums(void) {
-    cmus_case_result result = {.total_loss = 2, .loss = {1, 2, 3, 4}, .dead = {false, true, false, false}};
+    cmus_case_result result = {
+        .total_loss = 2, .loss = {1, 2, 3, 4}, .dead = {false, true, false, false}, .mean_distance = 0.5};
     result.probabilities[CMUS_HEAD_FUSION][1] = 0.7;
     cmus_metrics metrics = {0}, all = {0};
     cmus_metrics_add(&metrics, &result, 1, 3);
@@ -154,6 +155,7 @@ static void metrics_are_sums(void) {
     CU_ASSERT_EQUAL(all.cases, 4);
     CU_ASSERT_EQUAL(all.correct, 2);
     CU_ASSERT_EQUAL(all.total_loss, 8);
+    CU_ASSERT_EQUAL(all.mean_distance, 2);
     CU_ASSERT_EQUAL(all.loss[CMUS_HEAD_IM], 12);
     CU_ASSERT_EQUAL(all.dead[CMUS_HEAD_OM], 4);
     enum { COUNT = 200001 };
