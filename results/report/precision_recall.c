@@ -3,7 +3,7 @@
 #include <math.h>
 
 #include "cmus/memory.h"
-#include "report/report_roc.h"
+#include "cmus/roc_area.h"
 
 static void add_point(report_precision_recall *curve, size_t *capacity, double recall, double precision) {
     size_t other = *capacity;
@@ -22,7 +22,7 @@ void report_precision_recall_compute(const double *probabilities, const int *lab
         positives += (size_t)labels[i] == class_index;
     if (!positives)
         return;
-    report_scored *scored = report_scored_sorted(probabilities, labels, cases, classes, class_index);
+    cmus_scored *scored = cmus_scored_sorted(probabilities, labels, cases, classes, class_index);
     curve->average = 0;
     double before = 0; /* recall at the last threshold */
     size_t hits = 0;
