@@ -17,7 +17,7 @@ static void write_cell(report_plot *plot, const report_metrics *pooled, size_t r
                            "set object rectangle center %zu,%zu size 0.98,0.98 fillcolor rgb '#005A9C' "
                            "fillstyle transparent solid %.4f noborder\n",
                            column, row, isnan(share) ? 0 : share);
-    const char *colour = share > 0.5 ? "#ffffff" : "black";
+    const char *colour = share > 0.6 ? "#ffffff" : "black";
     bool large = pooled->classes <= 6, has_share = support && pooled->classes <= 12;
     cmus_file_writer_print(plot->script,
                            "set label '%zu' at %zu,%zu center offset 0,%s textcolor rgb '%s' font ',%d'\n", count,

@@ -145,6 +145,7 @@ static void write_note(cmus_file_writer *writer, const report_evaluation *evalua
     else
         cmus_file_writer_print(writer, "; of so many predictions %s%zu wrong ones are shown, the surest first.",
                                shown < wrong ? "the first " : "only the ", shown);
+    cmus_file_writer_print(writer, " Underlined: the probability of the true class.");
     if (evaluation->used[0]->predictions.tem_offset)
         cmus_file_writer_print(writer, " TEM weights are in the order of the images; <s>struck through</s>: left out "
                                        "as too far from the others.");
