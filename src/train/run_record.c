@@ -26,9 +26,11 @@ static json_t *host_list(const char *hosts, int ranks) {
     return list;
 }
 
-cmus_status cmus_run_record_write(const cmus_trainer *trainer, bool complete, double peak_memory) {
+cmus_status cmus_run_record_write(cmus_trainer *trainer, bool complete, double peak_memory) {
     const cmus_parameters *parameters = cmus_net_parameters(trainer->net);
     char *now = time_now();
+    if (!trainer->started)
+        trainer->started = cmus_copy_string(now);
     json_t *record = json_pack(
         "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:o, s:I, s:I, s:i, s:i, s:I, s:b, s:o, s:s, s:s?}",
         "program", "cmus-train", "version", cmus_version(), "git_revision", cmus_git_revision(), "mpi",
@@ -39,7 +41,7 @@ cmus_status cmus_run_record_write(const cmus_trainer *trainer, bool complete, do
         (json_int_t)parameters->count, "training_cases", trainer->training_count, "held_out_cases",
         trainer->held_out_count, "updates", (json_int_t)trainer->position.step, "fold_complete", complete,
         "peak_memory_bytes", complete ? json_integer((json_int_t)peak_memory) : json_null(), "started",
-        trainer->started ? trainer->started : now, "ended", complete ? now : NULL);
+        trainer->started, "ended", complete ? now : NULL);
     if (!record)
         cmus_fatal("run.json can't be made: a text is no UTF-8");
     json_object_set_new(record, "init", trainer->options->init ? json_string(trainer->options->init) : json_null());

@@ -126,7 +126,8 @@ void cmus_fold_folder_unlock(cmus_trainer *trainer);
 cmus_status cmus_fold_folder_begin(cmus_trainer *trainer);
 /* Collective. Writes final weights, predictions, run.json and the manifest. */
 cmus_status cmus_fold_folder_finish(cmus_trainer *trainer);
-/* By rank 0. run.json; `complete`: the fold is done. */
-cmus_status cmus_run_record_write(const cmus_trainer *trainer, bool complete, double peak_memory);
+/* By rank 0. run.json; `complete`: the fold is done. The first one says when the fold was begun, and later ones keep
+ * it. */
+cmus_status cmus_run_record_write(cmus_trainer *trainer, bool complete, double peak_memory);
 
 #endif

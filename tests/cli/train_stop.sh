@@ -49,6 +49,18 @@ cmp -s <(cut -d, -f1-4,7 whole/fold-0/steps.csv) <(cut -d, -f1-4,7 stopped/fold-
 cmp -s <(cut -d, -f1-16 whole/fold-0/train.csv) <(cut -d, -f1-16 stopped/fold-0/train.csv) || fail "train.csv differs"
 python3 "$here/events_check.py" stopped/fold-0 6 > events.txt 2>&1 || { cat events.txt; fail "event files of six starts"; }
 
+# run.json: from the first start to the end, stops included.
+for run in whole stopped; do
+    python3 - $run/fold-0 << 'END' || fail "run.json of $run: from when to when"
+import csv, datetime, json, sys
+record = json.load(open(sys.argv[1] + "/run.json"))
+took = datetime.datetime.fromisoformat(record["ended"][:-1]) - datetime.datetime.fromisoformat(record["started"][:-1])
+trained = sum(float(row["seconds"]) for row in csv.DictReader(open(sys.argv[1] + "/train.csv")))
+print(took, trained)
+sys.exit(not 0 < trained - 1 < took.total_seconds() < 600)
+END
+done
+
 # Two jobs on one fold: the second is told who is at work; what a killed one has left is no obstacle.
 long=(tiny.yaml epochs=1000 --data data --out locked)
 first_row() { # until the run "locked" has one
