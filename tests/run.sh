@@ -56,7 +56,8 @@ export UBSAN_OPTIONS=print_stacktrace=1
 no_mpi='^(unit|golden)/' mpi='unit/test_(dist|shared_memory|watchdog|launch|reducer|optimizer)'
 ASAN_OPTIONS=detect_leaks=1 LSAN_OPTIONS=suppressions=$top/tests/leaks.txt:print_suppressions=0 \
   run_ctest "$sanitized" -LE full -R "$no_mpi" -E "$mpi"
-ASAN_OPTIONS=detect_leaks=0 run_ctest "$sanitized" -LE full -R "$mpi|^cli/"
+# Scripts alone are not run twice.
+ASAN_OPTIONS=detect_leaks=0 run_ctest "$sanitized" -LE full -R "$mpi|^cli/" -E "^cli/(jobs|prefix|unpack)"
 
 [ "$skipped" -eq 0 ] || echo "$skipped skipped (the reason is in their output)"
 echo "$passed passed, $failed failed"
