@@ -12,57 +12,28 @@
 enum { BAND_STEPS = 100 };
 enum { MOST_BELOW = 8 }; /* classes whose key fits below the axis; of more, the folds would hide each other */
 
-/* One curve of either kind; no points if it is undefined. */
-typedef struct class_curve {
-    size_t points;
-    double *x, *y; /* [points] */
-    double area;   /* the number of the key */
-} class_curve;
-
 /* What ROC and precision-recall do not share. */
 typedef struct curve_kind {
     const char *title, *x_label, *y_label, *style;
     void (*compute)(const double *probabilities, const int *labels, size_t cases, size_t classes, size_t class_index,
-                    class_curve *curve);
-    double (*at)(const class_curve *curve, double x);
+                    report_class_curve *curve);
+    double (*at)(const report_class_curve *curve, double x);
     bool is_roc;
 } curve_kind;
 
-static void compute_roc(const double *probabilities, const int *labels, size_t cases, size_t classes,
-                        size_t class_index, class_curve *curve) {
-    report_roc roc;
-    report_roc_compute(probabilities, labels, cases, classes, class_index, &roc);
-    *curve = (class_curve){roc.points, roc.false_positive_rate, roc.true_positive_rate, NAN};
-}
-
-static double roc_at(const class_curve *curve, double x) {
-    return report_roc_at(&(report_roc){curve->points, curve->x, curve->y}, x);
-}
-
-static void compute_precision_recall(const double *probabilities, const int *labels, size_t cases, size_t classes,
-                                     size_t class_index, class_curve *curve) {
-    report_precision_recall found;
-    report_precision_recall_compute(probabilities, labels, cases, classes, class_index, &found);
-    *curve = (class_curve){found.points, found.recall, found.precision, found.average};
-}
-
-static double precision_at(const class_curve *curve, double x) {
-    return report_precision_at(&(report_precision_recall){curve->points, curve->x, curve->y, curve->area}, x);
-}
-
-static const curve_kind roc_kind = {
-    "ROC, %s, AUC in %%%s", "1 − specificity", "Sensitivity", "lines", compute_roc, roc_at, true};
+static const curve_kind roc_kind = {"ROC, %s, AUC in %%%s", "1 − specificity", "Sensitivity", "lines",
+                                    report_roc_compute,     report_roc_at,     true};
 /* fsteps: between two recalls the precision is that of the threshold that reaches the higher one. */
-static const curve_kind precision_recall_kind = {
-    "Precision-recall, %s, AP in %%%s", "Recall", "Precision", "fsteps", compute_precision_recall, precision_at, false};
-
-static void free_curve(class_curve *curve) {
-    cmus_free(curve->x);
-    cmus_free(curve->y);
-}
+static const curve_kind precision_recall_kind = {"Precision-recall, %s, AP in %%%s",
+                                                 "Recall",
+                                                 "Precision",
+                                                 "fsteps",
+                                                 report_precision_recall_compute,
+                                                 report_precision_at,
+                                                 false};
 
 /* Rows "x y"; a step curve begins at x = 0. */
-static void write_points(report_plot *plot, const curve_kind *kind, const class_curve *curve) {
+static void write_points(report_plot *plot, const curve_kind *kind, const report_class_curve *curve) {
     if (curve->points && !kind->is_roc)
         cmus_file_writer_print(plot->script, "0 %.5g\n", curve->y[0]);
     for (size_t i = 0; i < curve->points; i++)
@@ -70,7 +41,7 @@ static void write_points(report_plot *plot, const curve_kind *kind, const class_
 }
 
 /* "x low high" of the band, mean ± SD of the folds. */
-static void write_band(report_plot *plot, const curve_kind *kind, const class_curve *curves, size_t folds) {
+static void write_band(report_plot *plot, const curve_kind *kind, const report_class_curve *curves, size_t folds) {
     double *values = cmus_allocate(folds, sizeof *values);
     for (int step = 0; step <= BAND_STEPS; step++) {
         double x = (double)step / BAND_STEPS, mean, deviation;
@@ -94,7 +65,7 @@ typedef struct class_drawing {
 static void write_folds(report_plot *plot, const curve_kind *kind, const report_evaluation *evaluation,
                         report_head head, size_t class_index, class_drawing *drawing) {
     size_t folds = evaluation->folds, area = report_class_metric_index(class_index, REPORT_CLASS_AUC);
-    class_curve *curves = cmus_allocate(folds, sizeof *curves);
+    report_class_curve *curves = cmus_allocate(folds, sizeof *curves);
     double *areas = cmus_allocate(folds, sizeof *areas);
     bool complete = true, shown = folds > 1 && evaluation->classes <= MOST_BELOW;
     cmus_file_writer_print(plot->script, "$folds_%zu << END_OF_DATA\n", class_index);
@@ -115,7 +86,7 @@ static void write_folds(report_plot *plot, const curve_kind *kind, const report_
     cmus_file_writer_print(plot->script, "END_OF_DATA\n");
     report_mean_and_deviation(areas, folds, &drawing->mean, &drawing->deviation);
     for (size_t i = 0; i < folds; i++)
-        free_curve(&curves[i]);
+        report_class_curve_free(&curves[i]);
     cmus_free(curves);
     cmus_free(areas);
 }
@@ -123,7 +94,7 @@ static void write_folds(report_plot *plot, const curve_kind *kind, const report_
 static class_drawing write_class(report_plot *plot, const curve_kind *kind, const report_evaluation *evaluation,
                                  report_head head, size_t class_index) {
     const report_head_results *results = &evaluation->heads[head];
-    class_curve pooled;
+    report_class_curve pooled;
     kind->compute(results->probabilities, evaluation->labels, evaluation->cases, evaluation->classes, class_index,
                   &pooled);
     class_drawing drawing = {.drawn = pooled.points > 0};
@@ -131,7 +102,7 @@ static class_drawing write_class(report_plot *plot, const curve_kind *kind, cons
     cmus_file_writer_print(plot->script, "$pooled_%zu << END_OF_DATA\n", class_index);
     write_points(plot, kind, &pooled);
     cmus_file_writer_print(plot->script, "END_OF_DATA\n");
-    free_curve(&pooled);
+    report_class_curve_free(&pooled);
     if (drawing.drawn)
         write_folds(plot, kind, evaluation, head, class_index, &drawing);
     return drawing;

@@ -28,16 +28,8 @@ refused() { # TEXT... -- ARGUMENTS...: exit code 1, the texts in the message, an
     rm -rf bad-out
     contains stderr "${texts[@]}"
 }
-edit() { # FILE PYTHON: changes the list `rows` of lists of cells
-    python3 - "$1" "$2" <<'PYTHON'
-import csv, sys
-with open(sys.argv[1], encoding="utf-8", newline="") as file:
-    rows = list(csv.reader(file))
-exec(sys.argv[2])
-with open(sys.argv[1], "w", encoding="utf-8", newline="") as file:
-    csv.writer(file, lineterminator="\n").writerows(rows)
-PYTHON
-}
+# shellcheck source=tests/cli/report_edit.sh
+. "$here/report_edit.sh"
 name="three runs"
 folds base --folds 3 --cases 50 --case-seed 5 --seed 1 --skill 2.4
 folds "it's <b>_&%" --folds 3 --cases 50 --case-seed 5 --seed 2

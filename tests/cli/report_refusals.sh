@@ -35,16 +35,8 @@ bad_fold() {
     done
     rm -rf out
 }
-edit() { # FILE PYTHON: changes the list `rows` of lists of cells
-    python3 - "$1" "$2" <<'PYTHON'
-import csv, sys
-with open(sys.argv[1], encoding="utf-8", newline="") as file:
-    rows = list(csv.reader(file))
-exec(sys.argv[2])
-with open(sys.argv[1], "w", encoding="utf-8", newline="") as file:
-    csv.writer(file, lineterminator="\n").writerows(rows)
-PYTHON
-}
+# shellcheck source=tests/cli/report_edit.sh
+. "$here/report_edit.sh"
 
 # Folds that are not there or do not belong together.
 bad_fold "missing fold" 'rm -r fold-1' "bad: fold-1 is missing"

@@ -25,21 +25,21 @@ static double *two_columns(const double *scores, size_t cases) {
 
 static void test_precision_recall(void) {
     double *p = two_columns((const double[]){0.9, 0.7, 0.7, 0.4, 0.1}, 5);
-    report_precision_recall curve;
+    report_class_curve curve;
     report_precision_recall_compute(p, (const int[]){1, 1, 0, 0, 1}, 5, 2, 1, &curve);
     const double recall[] = {1.0 / 3, 2.0 / 3, 2.0 / 3, 1}, precision[] = {1, 2.0 / 3, 0.5, 0.6};
     CU_ASSERT_EQUAL_FATAL(curve.points, 4);
     for (size_t i = 0; i < 4; i++)
-        CU_ASSERT(same(curve.recall[i], recall[i]) && same(curve.precision[i], precision[i]));
-    CU_ASSERT(same(curve.average, (1 + 2.0 / 3 + 0.6) / 3));
+        CU_ASSERT(same(curve.x[i], recall[i]) && same(curve.y[i], precision[i]));
+    CU_ASSERT(same(curve.area, (1 + 2.0 / 3 + 0.6) / 3));
     CU_ASSERT(same(report_precision_at(&curve, 0), 1));
     CU_ASSERT(same(report_precision_at(&curve, 0.5), 2.0 / 3));
     CU_ASSERT(same(report_precision_at(&curve, 2.0 / 3), 2.0 / 3)); /* the highest threshold that reaches it */
     CU_ASSERT(same(report_precision_at(&curve, 1), 0.6));
-    report_precision_recall_free(&curve);
+    report_class_curve_free(&curve);
     report_precision_recall_compute(p, (const int[]){0, 0, 0, 0, 0}, 5, 2, 1, &curve);
-    CU_ASSERT(curve.points == 0 && isnan(curve.average));
-    report_precision_recall_free(&curve);
+    CU_ASSERT(curve.points == 0 && isnan(curve.area));
+    report_class_curve_free(&curve);
     cmus_free(p);
 }
 
@@ -53,16 +53,16 @@ static void test_thinned(void) {
         labels[i] = (i * 104729) % CASES < scores[i] * CASES;
     }
     double *p = two_columns(scores, CASES);
-    report_precision_recall curve;
+    report_class_curve curve;
     report_precision_recall_compute(p, labels, CASES, 2, 1, &curve);
     CU_ASSERT(curve.points > 500 && curve.points < 4000);
     for (size_t i = 0; i < curve.points; i++) {
-        area += (curve.recall[i] - before) * curve.precision[i];
-        before = curve.recall[i];
+        area += (curve.x[i] - before) * curve.y[i];
+        before = curve.x[i];
     }
     CU_ASSERT(before == 1);
-    CU_ASSERT(fabs(area - curve.average) < 1e-3);
-    report_precision_recall_free(&curve);
+    CU_ASSERT(fabs(area - curve.area) < 1e-3);
+    report_class_curve_free(&curve);
     cmus_free(p);
     cmus_free(labels);
     cmus_free(scores);
@@ -105,14 +105,14 @@ static void check_golden_curve(const json_t *golden) {
         labels[i] = (int)number(labels_in, i);
     }
     double *p = two_columns(scores, cases);
-    report_precision_recall curve;
+    report_class_curve curve;
     report_precision_recall_compute(p, labels, cases, 2, 1, &curve);
-    CU_ASSERT(same(curve.average, json_number_value(json_object_get(golden, "average"))));
+    CU_ASSERT(same(curve.area, json_number_value(json_object_get(golden, "average"))));
     /* scikit-learn 1.2 also lists every threshold after the full recall */
     CU_ASSERT_EQUAL_FATAL(curve.points, json_array_size(recall));
     for (size_t i = 0; i < curve.points; i++)
-        CU_ASSERT(same(curve.recall[i], number(recall, i)) && same(curve.precision[i], number(precision, i)));
-    report_precision_recall_free(&curve);
+        CU_ASSERT(same(curve.x[i], number(recall, i)) && same(curve.y[i], number(precision, i)));
+    report_class_curve_free(&curve);
     cmus_free(p);
     cmus_free(labels);
     cmus_free(scores);

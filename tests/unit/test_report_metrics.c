@@ -133,21 +133,21 @@ static void test_mean_and_deviation(void) {
 
 static void test_roc(void) {
     double p[8];
-    report_roc roc;
+    report_class_curve roc;
     two_columns((const double[]){0.8, 0.6, 0.6, 0.2}, 4, p);
     report_roc_compute(p, (const int[]){1, 0, 1, 0}, 4, 2, 1, &roc);
     const double x[] = {0, 0, 0.5, 1}, y[] = {0, 0.5, 1, 1}; /* the tie is one slanted step */
     CU_ASSERT_EQUAL_FATAL(roc.points, 4);
     for (size_t i = 0; i < roc.points; i++)
-        CU_ASSERT(same(roc.false_positive_rate[i], x[i]) && same(roc.true_positive_rate[i], y[i]));
+        CU_ASSERT(same(roc.x[i], x[i]) && same(roc.y[i], y[i]));
     CU_ASSERT(same(report_roc_at(&roc, 0), 0.5)); /* upper end of the step at 0 */
     CU_ASSERT(same(report_roc_at(&roc, 0.25), 0.75));
     CU_ASSERT(same(report_roc_at(&roc, 0.5), 1));
     CU_ASSERT(same(report_roc_at(&roc, 1), 1));
-    report_roc_free(&roc);
+    report_class_curve_free(&roc);
     report_roc_compute(p, (const int[]){0, 0, 0, 0}, 4, 2, 1, &roc);
     CU_ASSERT_EQUAL(roc.points, 0);
-    report_roc_free(&roc);
+    report_class_curve_free(&roc);
 }
 
 /* A curve of many cases is thinned, but keeps its ends and its area. */
@@ -160,15 +160,14 @@ static void test_roc_thinned(void) {
         p[2 * i] = 1 - p[2 * i + 1];
         labels[i] = (i * 104729) % CASES < p[2 * i + 1] * CASES;
     }
-    report_roc roc;
+    report_class_curve roc;
     report_roc_compute(p, labels, CASES, 2, 1, &roc);
     CU_ASSERT(roc.points > 500 && roc.points < 2100);
     for (size_t i = 1; i < roc.points; i++)
-        area += (roc.false_positive_rate[i] - roc.false_positive_rate[i - 1]) *
-                (roc.true_positive_rate[i] + roc.true_positive_rate[i - 1]) / 2;
+        area += (roc.x[i] - roc.x[i - 1]) * (roc.y[i] + roc.y[i - 1]) / 2;
     CU_ASSERT(fabs(area - cmus_class_auc(p, labels, CASES, 2, 1)) < 1e-3);
-    CU_ASSERT(roc.false_positive_rate[roc.points - 1] == 1 && roc.true_positive_rate[roc.points - 1] == 1);
-    report_roc_free(&roc);
+    CU_ASSERT(roc.x[roc.points - 1] == 1 && roc.y[roc.points - 1] == 1);
+    report_class_curve_free(&roc);
     cmus_free(labels);
     cmus_free(p);
 }
