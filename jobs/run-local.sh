@@ -51,8 +51,8 @@ say() { # TEXT...: nobody may be there to read it any more, when the terminal wa
   echo "$(date +%H:%M:%S) $*" || true
 }
 
-# Folds to train: todo_run and todo_fold, side by side. Folds that run: by the process id of their mpirun.
-todo_run=() todo_fold=()
+# Folds that wait for their turn: waiting_run and waiting_fold, side by side. Folds that run: by the process id of their mpirun.
+waiting_run=() waiting_fold=()
 declare -A active_run=() active_fold=() active_before=()
 stopped=0 failed=0
 
@@ -60,7 +60,7 @@ add_missing() { # RUN ...
   local run=$1 n
   for n in $(unfinished_folds); do
     rm -f -- "$run/logs/fold-$n.failures"
-    todo_run+=("$run") todo_fold+=("$n")
+    waiting_run+=("$run") waiting_fold+=("$n")
   done
 }
 
@@ -70,9 +70,9 @@ name_fold() { # of $run
 }
 
 start_next() {
-  local n=${todo_fold[0]} before
-  load_run "${todo_run[0]}"
-  todo_run=("${todo_run[@]:1}") todo_fold=("${todo_fold[@]:1}")
+  local n=${waiting_fold[0]} before
+  load_run "${waiting_run[0]}"
+  waiting_run=("${waiting_run[@]:1}") waiting_fold=("${waiting_fold[@]:1}")
   before=$(checkpoint_step "$n")
   begin_fold "$n" "$(hostname)" "process $$" >>"$run/logs/fold-$n.log" 2>&1
   active_run[$fold_process]=$run active_fold[$fold_process]=$n active_before[$fold_process]=$before
@@ -89,7 +89,7 @@ collect() { # PROCESS that has ended
   text=$verdict${reason:+: $reason}
   case $verdict in
     again)
-      todo_run=("$run" "${todo_run[@]}") todo_fold=("$n" "${todo_fold[@]}")
+      waiting_run=("$run" "${waiting_run[@]}") waiting_fold=("$n" "${waiting_fold[@]}")
       text="requeued: $reason" ;;
     stopped) stopped=$((stopped + 1)) ;;
     failed) failed=$((failed + 1)) ;;
@@ -106,8 +106,8 @@ request_stop() { # SIGNAL
 
 train_all() {
   local process
-  while [ ${#active_run[@]} -gt 0 ] || { [ ${#todo_run[@]} -gt 0 ] && [ -z "$stop" ]; }; do
-    while [ -z "$stop" ] && [ ${#todo_run[@]} -gt 0 ] && [ ${#active_run[@]} -lt "$max_parallel" ]; do
+  while [ ${#active_run[@]} -gt 0 ] || { [ ${#waiting_run[@]} -gt 0 ] && [ -z "$stop" ]; }; do
+    while [ -z "$stop" ] && [ ${#waiting_run[@]} -gt 0 ] && [ ${#active_run[@]} -lt "$max_parallel" ]; do
       start_next
     done
     sleep 0.3 || true # ended by Ctrl-C
@@ -138,7 +138,7 @@ stop=
 read_arguments "$@"
 [ ${#ignored[@]} -eq 0 ] || echo "$program: ignored, as they are Slurm's: ${ignored[*]}" >&2
 # shellcheck disable=SC2034 # for job.conf
-time_limit='' partition='''' account='' memory='' signal_seconds=''
+time_limit='' partition='' account='' memory='' signal_seconds=''
 prepare mpirun
 launch=(mpirun --oversubscribe --bind-to none -np $((nodes * tasks)))
 export OMP_NUM_THREADS=$cpus
@@ -153,11 +153,11 @@ for signal in INT TERM HUP USR1; do
   # shellcheck disable=SC2064 # the name of now
   trap "request_stop $signal" $signal
 done
-say "${#todo_run[@]} folds to train, $max_parallel at a time, each with $((nodes * tasks)) ranks of $cpus threads"
+say "${#waiting_run[@]} folds to train, $max_parallel at a time, ranks of a fold: $((nodes * tasks)), threads of a rank: $cpus"
 train_all
 load_run "$whole"
-if [ -n "$stop" ] && [ $((stopped + ${#todo_run[@]})) -gt 0 ]; then
-  say "interrupted with $((stopped + failed + ${#todo_run[@]})) folds to go; go on by: $(continue_command)"
+if [ -n "$stop" ] && [ $((stopped + ${#waiting_run[@]})) -gt 0 ]; then
+  say "interrupted with $((stopped + failed + ${#waiting_run[@]})) folds to go; go on by: $(continue_command)"
   exit $CODE_STOPPED
 fi
 for_each_run report_point
