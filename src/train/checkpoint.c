@@ -10,6 +10,7 @@
 #include "cmus/memory.h"
 
 enum { PLACES = 3 };
+static const json_int_t MOST_UPDATES = (json_int_t)1 << 40; /* so that no product with a batch overflows */
 static const char *const places[PLACES] = {"last.new", "last", "last.old"}; /* the newest first on a tie */
 static const char *const files[] = {"weights.safetensors", "moments.safetensors", "state.json"};
 
@@ -134,7 +135,7 @@ static cmus_status read_position(const char *folder, cmus_position *position) {
     if (status == CMUS_OK) {
         int64_t epoch;
         bool right = take_count(json_object_get(state, "epoch"), INT32_MAX, &epoch) &&
-                     take_count(json_object_get(state, "step"), INT64_MAX, &position->step) &&
+                     take_count(json_object_get(state, "step"), MOST_UPDATES, &position->step) &&
                      take_count(json_object_get(state, "skipped"), position->step, &position->skipped) &&
                      take_epoch(state, position);
         position->epoch = (int)epoch;

@@ -58,6 +58,17 @@ void cmus_fold_folder_unlock(cmus_trainer *trainer) {
         rmdir(trainer->options->out); /* stays if it holds anything */
 }
 
+/* An epoch that is begun has no fewer updates than those before it, and no more than its own beside them. */
+static cmus_status check_position(const cmus_trainer *trainer) {
+    cmus_position position = trainer->position;
+    int64_t each = cmus_trainer_updates_per_epoch(trainer), before = position.epoch * each;
+    if (cmus_trainer_ends(trainer, position) || (position.step >= before && position.step <= before + each))
+        return CMUS_OK;
+    return cmus_fail(CMUS_ERROR_FORMAT,
+                     "%s/last/state.json: step %lld does not belong to epoch %d of %lld updates each",
+                     trainer->fold_folder, (long long)position.step, position.epoch, (long long)each);
+}
+
 cmus_status cmus_fold_folder_look(cmus_trainer *trainer, cmus_fold_state *state) {
     *state = CMUS_FOLD_NEW;
     bool record = has(trainer, "run.json"), checkpoint = cmus_checkpoint_exists(trainer->fold_folder);
@@ -79,7 +90,8 @@ cmus_status cmus_fold_folder_look(cmus_trainer *trainer, cmus_fold_state *state)
     *state = CMUS_FOLD_RESUMED;
     if (trainer->options->check_ranks)
         return CMUS_OK;
-    return cmus_checkpoint_settle(trainer->fold_folder, &trainer->identity, &trainer->position);
+    CMUS_TRY(cmus_checkpoint_settle(trainer->fold_folder, &trainer->identity, &trainer->position));
+    return check_position(trainer);
 }
 
 /* Temporary files that a killed run left. */
@@ -117,9 +129,10 @@ cmus_status cmus_fold_folder_begin(cmus_trainer *trainer) {
     cmus_status status = cmus_file_write(path, text, strlen(text));
     cmus_free(path);
     cmus_free(text);
-    if (status == CMUS_OK)
-        status = open_rows(trainer);
-    return status == CMUS_OK ? cmus_trainer_events_open(trainer) : status;
+    CMUS_TRY(status);
+    CMUS_TRY(open_rows(trainer));
+    cmus_trainer_events_open(trainer);
+    return CMUS_OK;
 }
 
 static cmus_status write_final_weights(const cmus_trainer *trainer) {

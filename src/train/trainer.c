@@ -10,6 +10,7 @@
 #include "cmus/memory.h"
 #include "cmus/product.h"
 #include "cmus/shared_memory.h"
+#include "cmus/stop.h"
 #include "cmus/trace.h"
 #include "trainer_internal.h"
 
@@ -253,6 +254,7 @@ static cmus_status run(cmus_trainer *trainer) {
     cmus_trace_keep(config->trace[0]);
     announce(trainer, state);
     CMUS_TRY(cmus_trainer_fill(trainer, state == CMUS_FOLD_RESUMED));
+    CMUS_TRY(cmus_agree(trainer->communicator, cmus_stop_check())); /* staging may have taken long */
     announce_exchange(trainer);
     cmus_status status = trainer->communicator->rank == 0 ? cmus_fold_folder_begin(trainer) : CMUS_OK;
     CMUS_TRY(cmus_agree(trainer->communicator, status));

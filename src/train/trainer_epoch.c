@@ -70,7 +70,8 @@ static cmus_status write_epoch(cmus_trainer *trainer, const cmus_epoch_row *row)
                                     distance, held_out_distance, row->seconds);
     cmus_status status = cmus_row_log_add(trainer->train_rows, text);
     cmus_free(text);
-    return status == CMUS_OK ? cmus_trainer_events_epoch(trainer, row) : status;
+    cmus_trainer_events_epoch(trainer, row);
+    return status;
 }
 
 /* The updates of an epoch over the shuffled cases that are not done yet, as far as max_updates allows. */

@@ -15,16 +15,24 @@ static double now(void) {
     return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
 }
 
-cmus_status cmus_trainer_events_open(cmus_trainer *trainer) {
-    if (!trainer->config->tensorboard)
-        return CMUS_OK;
-    return cmus_event_log_open(trainer->fold_folder, cmus_host_name(), now(), trainer->position.step + 1,
-                               &trainer->events);
+/* The file only watches: what happens to it must not end a training. */
+static void give_up_if(cmus_trainer *trainer, cmus_status status) {
+    if (status == CMUS_OK)
+        return;
+    cmus_warn("%s; there are no more events for TensorBoard until the fold is resumed", cmus_last_error());
+    cmus_event_log_close(trainer->events);
+    trainer->events = NULL;
 }
 
-cmus_status cmus_trainer_events_update(const cmus_trainer *trainer, const cmus_update_row *row) {
+void cmus_trainer_events_open(cmus_trainer *trainer) {
+    if (trainer->config->tensorboard)
+        give_up_if(trainer, cmus_event_log_open(trainer->fold_folder, cmus_host_name(), now(),
+                                                trainer->position.step + 1, &trainer->events));
+}
+
+void cmus_trainer_events_update(cmus_trainer *trainer, const cmus_update_row *row) {
     if (!trainer->events)
-        return CMUS_OK;
+        return;
     const cmus_scalar scalars[] = {
         {"update/loss", row->loss},
         {"update/gradient_norm", row->norm},
@@ -32,8 +40,8 @@ cmus_status cmus_trainer_events_update(const cmus_trainer *trainer, const cmus_u
         {"update/seconds", row->seconds},
         {"update/images_per_second", row->images / row->seconds},
     };
-    return cmus_event_log_add(trainer->events, now(), trainer->position.step, scalars,
-                              sizeof scalars / sizeof scalars[0]);
+    give_up_if(trainer, cmus_event_log_add(trainer->events, now(), trainer->position.step, scalars,
+                                           sizeof scalars / sizeof scalars[0]));
 }
 
 /* The tags of what is there for the training cases and for the held-out ones, side by side in a group each. */
@@ -68,9 +76,9 @@ static size_t add_means(const cmus_metrics *m, const tags *names, cmus_scalar *s
     return count;
 }
 
-cmus_status cmus_trainer_events_epoch(const cmus_trainer *trainer, const cmus_epoch_row *row) {
+void cmus_trainer_events_epoch(cmus_trainer *trainer, const cmus_epoch_row *row) {
     if (!trainer->events)
-        return CMUS_OK;
+        return;
     cmus_scalar scalars[SCALARS];
     size_t count = add_means(&trainer->position.metrics, &training_tags, scalars);
     count += add_means(&row->held_out, &held_out_tags, scalars + count);
@@ -78,5 +86,5 @@ cmus_status cmus_trainer_events_epoch(const cmus_trainer *trainer, const cmus_ep
         scalars[count++] = (cmus_scalar){"auc/held_out", row->auc};
     scalars[count++] = (cmus_scalar){"epoch/number", row->epoch};
     scalars[count++] = (cmus_scalar){"epoch/seconds", row->seconds};
-    return cmus_event_log_add(trainer->events, now(), trainer->position.step, scalars, count);
+    give_up_if(trainer, cmus_event_log_add(trainer->events, now(), trainer->position.step, scalars, count));
 }

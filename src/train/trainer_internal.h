@@ -100,9 +100,9 @@ cmus_status cmus_trainer_update(cmus_trainer *trainer, const int *cases, int cou
 cmus_status cmus_trainer_compare_weights(cmus_trainer *trainer, const char *what);
 
 /* By rank 0. The event file, its records. IO. */
-cmus_status cmus_trainer_events_open(cmus_trainer *trainer);
-cmus_status cmus_trainer_events_update(const cmus_trainer *trainer, const cmus_update_row *row);
-cmus_status cmus_trainer_events_epoch(const cmus_trainer *trainer, const cmus_epoch_row *row);
+void cmus_trainer_events_open(cmus_trainer *trainer);
+void cmus_trainer_events_update(cmus_trainer *trainer, const cmus_update_row *row);
+void cmus_trainer_events_epoch(cmus_trainer *trainer, const cmus_epoch_row *row);
 
 /* Collective. Brings the position's joules up to now, on every rank. */
 void cmus_trainer_count_energy(cmus_trainer *trainer);

@@ -91,7 +91,7 @@ static cmus_status skip(cmus_trainer *trainer, const update *u) {
     return status;
 }
 
-static cmus_status write_step(const cmus_trainer *trainer, const cmus_update_row *row) {
+static cmus_status write_step(cmus_trainer *trainer, const cmus_update_row *row) {
     if (trainer->communicator->rank != 0)
         return CMUS_OK;
     char *text = cmus_format_string("%lld,%d,%.9g,%.9g,%.4f,%.6f,%d", (long long)trainer->position.step,
@@ -99,7 +99,8 @@ static cmus_status write_step(const cmus_trainer *trainer, const cmus_update_row
                                     row->skipped);
     cmus_status status = cmus_row_log_add(trainer->step_rows, text);
     cmus_free(text);
-    return status == CMUS_OK ? cmus_trainer_events_update(trainer, row) : status;
+    cmus_trainer_events_update(trainer, row);
+    return status;
 }
 
 static int count_images(const cmus_trainer *trainer, const int *cases, int count) {
