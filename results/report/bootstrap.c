@@ -66,9 +66,10 @@ void report_draws_weights(const report_draws *draws, size_t draw, uint32_t *weig
     cmus_free(times);
 }
 
-size_t report_draw_count(size_t cases) {
-    const size_t most = 10000, fewest = 100, work = most * 20000;
+size_t report_draw_count(size_t cases, size_t values) {
+    const size_t most = 10000, fewest = 100, work = most * 20000, kept = (size_t)1 << 24;
     size_t draws = cases ? work / cases : most;
+    draws = values && draws > kept / values ? kept / values : draws;
     return draws > most ? most : draws < fewest ? fewest : draws;
 }
 

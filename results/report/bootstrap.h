@@ -30,9 +30,10 @@ size_t report_draws_patients(const report_draws *draws);
  * threads may use one object. */
 void report_draws_weights(const report_draws *draws, size_t draw, uint32_t *weights);
 
-/* How many draws are made for so many cases: 10,000 up to 20,000 cases, above it fewer, so that draws x cases stays at
- * 2 * 10^8; 100 at least. */
-size_t report_draw_count(size_t cases);
+/* How many draws are made for so many cases and values of a head: 10,000 up to 20,000 cases, above it fewer, so that
+ * draws x cases stays at 2 * 10^8; never more than 2^24 values are kept, which hundreds of classes would; 100 at least.
+ */
+size_t report_draw_count(size_t cases, size_t values);
 
 /* Percentile interval of the draws' values [count]: the quantiles (1 - level) / 2 and (1 + level) / 2 of those that are
  * defined, with linear interpolation as numpy.quantile has it. `values` is sorted in place, undefined ones last;

@@ -166,7 +166,16 @@ static void compare_areas(report_comparison *comparison, report_head head, const
     correct_areas(comparison, head, classes, classes + 1);
 }
 
-static void compare_right_and_wrong(report_comparison *comparison, report_head head, const head_tables *tables) {
+/* Over all predictions, as in the other tables: repeats are not averaged. */
+static double accuracy_of(const double *probabilities, const report_aligned *aligned, size_t classes) {
+    size_t right = 0;
+    for (size_t i = 0; i < aligned->count; i++)
+        right += report_argmax(probabilities + i * classes, classes) == (size_t)aligned->labels[i];
+    return (double)right / (double)aligned->count;
+}
+
+static void compare_right_and_wrong(report_comparison *comparison, report_head head, const report_aligned *aligned,
+                                    const head_tables *tables) {
     double *p = cmus_allocate(comparison->pair_count, sizeof *p);
     double *adjusted = cmus_allocate(comparison->pair_count, sizeof *adjusted);
     for (size_t i = 0; i < comparison->pair_count; i++) {
@@ -177,10 +186,10 @@ static void compare_right_and_wrong(report_comparison *comparison, report_head h
             continue;
         pair->mcnemar[head] = report_mcnemar_cases(tables->means[pair->base], tables->means[pair->other],
                                                    tables->mean_labels, comparison->cases, comparison->classes);
-        const report_mcnemar *test = &pair->mcnemar[head];
         pair->accuracy_difference[head] =
-            ((double)test->other_only - (double)test->base_only) / (double)comparison->cases;
-        p[i] = test->p;
+            accuracy_of(tables->probabilities[pair->other], aligned, comparison->classes) -
+            accuracy_of(tables->probabilities[pair->base], aligned, comparison->classes);
+        p[i] = pair->mcnemar[head].p;
     }
     report_holm(p, comparison->pair_count, adjusted);
     for (size_t i = 0; i < comparison->pair_count; i++)
@@ -214,7 +223,7 @@ static void compare_head(report_comparison *comparison, report_head head, const 
         compare_values(comparison, head, &tables, aligned, draws);
         compare_areas(comparison, head, &tables);
     }
-    compare_right_and_wrong(comparison, head, &tables);
+    compare_right_and_wrong(comparison, head, aligned, &tables);
     free_tables(&tables, comparison->runs);
 }
 
@@ -227,7 +236,7 @@ cmus_status report_compare(const report_evaluation *evaluations, size_t runs, bo
         comparison->predictions = aligned.count;
         comparison->cases = aligned.cases;
         comparison->left_out = aligned.left_out;
-        comparison->draws = report_draw_count(aligned.count);
+        comparison->draws = report_draw_count(aligned.count, (runs - 1) * report_metric_count(comparison->classes));
         comparison->heads = cmus_allocate((runs - 1) * REPORT_HEADS, sizeof(report_head_comparison));
         make_pairs(comparison);
         report_draws *draws =

@@ -35,7 +35,7 @@ typedef struct report_head_comparison {
 typedef struct report_pair {
     size_t base, other; /* runs */
     bool present[REPORT_HEADS];
-    double accuracy_difference[REPORT_HEADS]; /* of the tested, averaged probabilities */
+    double accuracy_difference[REPORT_HEADS]; /* pooled over all repeats */
     report_mcnemar mcnemar[REPORT_HEADS];
     double holm[REPORT_HEADS]; /* p by Holm over all pairs of the head */
 } report_pair;

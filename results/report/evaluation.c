@@ -95,7 +95,7 @@ static void find_intervals(report_head_results *results, size_t count, double *v
 
 static void add_intervals(report_evaluation *evaluation, report_table *const *tables) {
     size_t count = report_metric_count(evaluation->classes);
-    evaluation->draws = report_draw_count(evaluation->cases);
+    evaluation->draws = report_draw_count(evaluation->cases, count);
     const char **patients = pooled_patients(evaluation);
     report_draws *draws = report_draws_create(patients, evaluation->cases, evaluation->draws, REPORT_BOOTSTRAP_SEED);
     cmus_free(patients);

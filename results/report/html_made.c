@@ -108,7 +108,7 @@ static void write_facts(cmus_file_writer *writer, const report_evaluation *evalu
     cmus_file_writer_print(writer,
                            "</td></tr>\n<tr><th scope=\"row\">bootstrap</th><td>%zu draws of patients, seed %d"
                            "</td></tr>\n</tbody></table></div>\n",
-                           report_draw_count(evaluation->cases), REPORT_BOOTSTRAP_SEED);
+                           evaluation->draws, REPORT_BOOTSTRAP_SEED);
     report_run_facts_free(&facts);
 }
 

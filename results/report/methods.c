@@ -198,7 +198,7 @@ static void write_machine(cmus_file_writer *writer, const report_evaluation *eva
         cmus_free(time);
     }
     if (!isnan(facts.kilowatt_hours))
-        cmus_file_writer_print(writer, " and %.3g kWh of the processors", facts.kilowatt_hours);
+        cmus_file_writer_print(writer, " and %.3g kWh of processors and memory", facts.kilowatt_hours);
     cmus_file_writer_print(writer, ".</p>\n");
     report_run_facts_free(&facts);
 }
@@ -206,10 +206,10 @@ static void write_machine(cmus_file_writer *writer, const report_evaluation *eva
 static void write_statistics(cmus_file_writer *writer, const report_evaluation *evaluation) {
     cmus_file_writer_print(writer,
                            "<p>Metrics are given as mean ± sample standard deviation over the folds, and pooled over "
-                           "all held-out predictions with 95 %% percentile intervals of %zu bootstrap draws of "
+                           "all held-out predictions with %g %% percentile intervals of %zu bootstrap draws of "
                            "patients. AUC: one class against the rest on softmax probabilities, ties counted half; "
                            "precision, recall, specificity and F1 by the largest probability.</p>\n",
-                           report_draw_count(evaluation->cases));
+                           100 * REPORT_INTERVAL_LEVEL, evaluation->draws);
 }
 
 void report_html_methods(cmus_file_writer *writer, const report_evaluation *evaluation) {

@@ -16,13 +16,14 @@ static double seconds_of(const char *text) {
 }
 
 double report_hours_between(const char *started, const char *ended) {
-    return (seconds_of(ended) - seconds_of(started)) / 3600;
+    double seconds = seconds_of(ended) - seconds_of(started);
+    return seconds >= 0 ? seconds / 3600 : NAN; /* a clock may have been set back */
 }
 
 char *report_hours_text(double hours) {
-    if (hours < 1.0 / 60)
+    if (hours * 3600 < 59.5)
         return cmus_format_string("%.0f s", hours * 3600);
-    return hours < 1 ? cmus_format_string("%.0f min", hours * 60) : cmus_format_string("%.2f h", hours);
+    return hours * 60 < 59.5 ? cmus_format_string("%.0f min", hours * 60) : cmus_format_string("%.2f h", hours);
 }
 
 const char *report_run_text(const report_evaluation *evaluation, const char *key) {
@@ -30,11 +31,12 @@ const char *report_run_text(const report_evaluation *evaluation, const char *key
 }
 
 static void add_host(report_run_facts *facts, const char *name) {
+    for (size_t i = 0; i < facts->host_count; i++)
+        if (strcmp(facts->hosts[i], name) == 0)
+            return;
     size_t at = 0;
     while (at < facts->host_count && cmus_compare_natural(facts->hosts[at], name) < 0)
         at++;
-    if (at < facts->host_count && strcmp(facts->hosts[at], name) == 0)
-        return;
     size_t capacity = facts->host_count;
     facts->hosts = cmus_grow(facts->hosts, &capacity, facts->host_count + 1, sizeof(char *));
     memmove(facts->hosts + at + 1, facts->hosts + at, (facts->host_count - at) * sizeof(char *));

@@ -8,11 +8,12 @@
 #include "unit.h"
 
 static void test_draw_counts(void) {
-    CU_ASSERT_EQUAL(report_draw_count(0), 10000);
-    CU_ASSERT_EQUAL(report_draw_count(20000), 10000);
-    CU_ASSERT_EQUAL(report_draw_count(40000), 5000);
-    CU_ASSERT_EQUAL(report_draw_count(1000000), 200);
-    CU_ASSERT_EQUAL(report_draw_count(100000000), 100);
+    CU_ASSERT_EQUAL(report_draw_count(0, 30), 10000);
+    CU_ASSERT_EQUAL(report_draw_count(20000, 30), 10000);
+    CU_ASSERT_EQUAL(report_draw_count(40000, 30), 5000);
+    CU_ASSERT_EQUAL(report_draw_count(1000000, 30), 200);
+    CU_ASSERT_EQUAL(report_draw_count(100000000, 30), 100);
+    CU_ASSERT_EQUAL(report_draw_count(100, 1 << 13), 2048); /* a thousand classes and more */
 }
 
 /* numpy.quantile([0 ... 10], [0.025, 0.975]) is 0.25 and 9.75. */
