@@ -133,7 +133,7 @@ find_programs() { # NAME...: besides those of this project; sets bin
   for name in cmus-train cmus-report cmus-split; do
     [ -x "$bin/$name" ] || missing+=("$bin/$name")
   done
-  for name in "$@"; do
+  for name in "$@" "${site_launcher[0]}" gnuplot; do # gnuplot draws the report's pictures
     command -v "$name" >/dev/null || missing+=("$name")
   done
   [ ${#missing[@]} -eq 0 ] ||
@@ -167,7 +167,7 @@ load_continued() {
   for key in "${!given[@]}"; do
     [ -z "${given[$key]}" ] || printf -v "$key" %s "${given[$key]}"
   done
-  jobs_folder=$here
+  jobs_folder=$here made_by=$program
   config=$run/config.yaml
 }
 
@@ -306,6 +306,7 @@ count_missing() { # RUN ...
 prepare() { # PROGRAM...: those that are needed beside this project's
   [ -z "$continued" ] || load_continued
   load_site "${CMUS_SITE_CONF:-${site_file:-}}"
+  adjust_site # of the script
   find_programs "$@"
   [ -n "$continued" ] || resolve_paths
   fill_in_defaults

@@ -149,10 +149,10 @@ begin_fold() { # N HOSTS JOB
 }
 
 # The request to stop is sent again and again: the first may come before mpirun or its ranks listen.
-next_request=0
+next_request=0 first_request=
 pass_on_stop() { # PROCESSES...
   [ -n "$stop" ] && [ "$SECONDS" -ge $next_request ] || return 0
-  next_request=$((SECONDS + 10))
+  next_request=$((SECONDS + 10)) first_request=${first_request:-$SECONDS}
   kill -USR1 "$@" 2>/dev/null || true
 }
 
@@ -161,13 +161,22 @@ end_of_fold() { # PROCESS that has ended: sets code
   wait "$1" || code=$?
 }
 
+# A fold that is still staging, or whose update and checkpoint take longer than there is time, is ended shortly before
+# Slurm would end the whole job, which could not be queued again any more: it goes on from its last checkpoint.
 wait_for_fold() {
+  local forced=
   while kill -0 "$fold_process" 2>/dev/null; do
     pass_on_stop "$fold_process"
+    if [ -z "$forced" ] && [ -n "$first_request" ] && [ $((SECONDS - first_request)) -gt $((signal_seconds * 5 / 6)) ]; then
+      mark "no end in time: ended without a new checkpoint; a larger --signal-seconds may help"
+      kill -TERM "$fold_process" 2>/dev/null || true
+      forced=yes
+    fi
     sleep 0.5 &
     wait $! || true # ended by the trap of a signal
   done
   end_of_fold "$fold_process"
+  [ -z "$forced" ] || code=$CODE_STOPPED # as it was asked to
 }
 
 # After a start that ended in an orderly way, with its own lock removed. One that lost a node may have left its own.
@@ -199,7 +208,8 @@ judge_fold() { # N CODE BEFORE STOPPED: exit code, updates in the checkpoint at 
     rm -f -- "$file"
     verdict=again reason="continues after update $after"
   else
-    [ -r "$file" ] && read -r failures <"$file"
+    read -r failures 2>/dev/null <"$file" || true
+    [[ $failures =~ ^[0-9]+$ ]] || failures=0 # a disk that was full may have left it empty
     failures=$((failures + 1))
     echo "$failures" | write_file "$file"
     verdict=again reason="no new checkpoint, start $failures in a row"

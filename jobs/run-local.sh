@@ -41,6 +41,12 @@ Exit code: 0 done; 1 refused, or a fold or the report failed, with the reason; 2
 HELP
 }
 
+adjust_site() { # after the site's settings were read
+  [ "$(basename -- "${site_launcher[0]}")" = srun ] || return 0
+  echo "$program: $site_file names srun, which is Slurm's: mpirun is taken here" >&2
+  site_launcher=(mpirun)
+}
+
 default_cpus() {
   local cores at_a_time=$((nodes * tasks * max_parallel))
   cores=$(env -u OMP_NUM_THREADS -u OMP_THREAD_LIMIT nproc)
@@ -139,8 +145,9 @@ read_arguments "$@"
 [ ${#ignored[@]} -eq 0 ] || echo "$program: ignored, as they are Slurm's: ${ignored[*]}" >&2
 # shellcheck disable=SC2034 # for job.conf
 time_limit='' partition='' account='' memory='' signal_seconds=''
-prepare mpirun
-launch=(mpirun --oversubscribe --bind-to none -np $((nodes * tasks)))
+# shellcheck disable=SC2119 # it needs no more programs
+prepare
+launch=("${site_launcher[@]}" --oversubscribe --bind-to none -np $((nodes * tasks)))
 export OMP_NUM_THREADS=$cpus
 if [ -n "$dry_run" ]; then
   for_each_run show_commands

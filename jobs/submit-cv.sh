@@ -84,7 +84,7 @@ submit() { # NAME, which stands for the id in a dry run: submits the command and
   answer=$("${command[@]}") || return 1
   job=${answer##*$'\n'}
   job=${job%%;*}
-  [[ $job =~ ^[0-9]+$ ]] || die "sbatch answered '$answer', which is no job id; see squeue before going on"
+  [[ $job =~ ^[0-9]+$ ]] || { echo "$program: sbatch answered '$answer', which is no job id; see squeue" >&2; return 1; }
 }
 
 record_submission() { # TRAIN_JOB FOLDS REPORT_JOB: adds an entry to jobs.json, which cancels all of the run, or grid
@@ -153,6 +153,7 @@ submit_run() { # RUN ...
     all_jobs+=("$queued_report")
     return
   fi
+  trap '' INT TERM HUP # what is submitted must be in jobs.json, or it would be submitted again
   if [ ${#missing[@]} -gt 0 ]; then
     [ -n "$dry_run" ] || for n in "${missing[@]}"; do rm -f -- "$run/logs/fold-$n.failures"; done
     training_command "${missing[@]}"
@@ -162,10 +163,18 @@ submit_run() { # RUN ...
   submit_report ${train_job:+"$train_job"}
   reports+=("$job")
   submitted=yes
-  [ -z "$dry_run" ] || return 0
+  if [ -n "$dry_run" ]; then
+    trap - INT TERM HUP
+    return
+  fi
   [ -z "$train_job" ] || echo "$run: job $train_job trains ${#missing[@]} folds: ${missing[*]}"
   echo "$run: job $job makes the report"
   record_submission "$train_job" "${missing[*]}" "$job"
+  trap - INT TERM HUP
+}
+
+adjust_site() {
+  : # as it is
 }
 
 default_cpus() {

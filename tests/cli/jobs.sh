@@ -268,4 +268,26 @@ touch captured/refuse
 gives 1 "$submit" tiny.yaml "my data" refused
 says "sbatch refused the folds" "no such account"
 
+name="a fold that does not end in time"
+(
+    program=test signal_seconds=2 stop=USR1
+    . "$jobs/run-folder.sh"
+    bash -c 'trap "" USR1; touch deaf; while :; do sleep 0.1; done' &
+    fold_process=$!
+    until [ -e deaf ]; do sleep 0.1; done
+    began=$SECONDS
+    wait_for_fold > forced.log
+    [ "$code" = "$CODE_STOPPED" ] && [ $((SECONDS - began)) -lt 20 ]
+) || fail "it was not ended, or not as one that was asked to stop"
+contains forced.log "no end in time"
+
+name="an empty count of failures"
+mkdir -p counted/logs
+: > counted/logs/fold-0.failures
+bash -eu -c 'program=test run=counted site_retries=1
+    . "$1/run-folder.sh"
+    judge_fold 0 1 "" ""
+    [ "$verdict" = again ]' test "$jobs" || fail "it ends the script"
+[ "$(cat counted/logs/fold-0.failures)" = 1 ] || fail "it is not counted on"
+
 finish
