@@ -9,11 +9,21 @@
 
 #include "cmus/status.h"
 
+/* The kind of file an image came from. */
+typedef enum cmus_image_type { CMUS_JPEG, CMUS_PNG, CMUS_TIFF } cmus_image_type;
+
 typedef struct cmus_image {
     int width, height, channels; /* 1: gray, 3: RGB */
     uint8_t *pixels;             /* [height][width][channels] */
-    bool more_pages;             /* a TIFF file of several images, of which this is the first */
+    cmus_image_type type;
+    int bits;          /* of a sample in the file */
+    bool more_pages;   /* a TIFF file of several images, of which this is the first */
+    bool has_position; /* its tags hold GPS coordinates */
+    bool has_person;   /* its tags hold texts that may name a person or a hospital */
 } cmus_image;
+
+/* Filters of resizing, each that of Pillow's of the same name (CMUS_LANCZOS: Image.LANCZOS, three lobes). */
+typedef enum cmus_filter { CMUS_BILINEAR, CMUS_BOX, CMUS_BICUBIC, CMUS_LANCZOS } cmus_filter;
 
 typedef struct cmus_decode_options {
     int64_t pixel_limit; /* larger images are refused before memory is taken */
@@ -30,9 +40,9 @@ cmus_decode_options cmus_decode_defaults(void);
 cmus_status cmus_image_decode(const uint8_t *data, size_t size, const cmus_decode_options *options, cmus_image *image);
 void cmus_image_free(cmus_image *image);
 
-/* Bilinear with antialias, bit for bit as Pillow's Image.resize((width, height), Image.BILINEAR).
+/* With antialias, bit for bit as Pillow's Image.resize((width, height), filter).
  * pixels: [height][width][channels of the image]. */
-void cmus_image_resize(const cmus_image *image, int width, int height, uint8_t *pixels);
+void cmus_image_resize(const cmus_image *image, cmus_filter filter, int width, int height, uint8_t *pixels);
 
 /* Stretches [count] samples to 8 bits by the window of the options. */
 void cmus_image_from_16_bit(const uint16_t *samples, size_t count, const cmus_decode_options *options, uint8_t *pixels);

@@ -1,6 +1,6 @@
-/* Bilinear resizing with antialias: the arithmetic of Pillow's Image.resize(), so that results are the same to the bit.
+/* Resizing with antialias: the arithmetic of Pillow's Image.resize(), so that results are the same to the bit.
  *
- * A triangle whose half width is the scale factor (at least one pixel) is laid over the source pixels of each output
+ * A filter that is stretched by the scale factor (if that is above 1) is laid over the source pixels of each output
  * pixel; weights are normalised in double and rounded to fixed point. First all rows are made narrower (or wider),
  * rounded to 8 bits, then all columns. An axis whose size stays is left out.
  */
@@ -25,8 +25,38 @@ static double triangle(double x) {
     return x < 1 ? 1 - x : 0;
 }
 
-static weights make_weights(int input, int output) {
-    double scale = (double)input / output, filter_scale = scale < 1 ? 1 : scale, support = filter_scale;
+/* The right end belongs to it, not the left one. */
+static double box(double x) {
+    return x > -0.5 && x <= 0.5 ? 1 : 0;
+}
+
+/* Keys' cubic convolution with a = -0.5. */
+static double bicubic(double x) {
+    const double a = -0.5;
+    x = fabs(x);
+    if (x < 1)
+        return ((a + 2) * x - (a + 3)) * x * x + 1;
+    return x < 2 ? (((x - 5) * x + 8) * x - 4) * a : 0;
+}
+
+static double sinc(double x) {
+    x *= M_PI;
+    return x == 0 ? 1 : sin(x) / x;
+}
+
+static double lanczos(double x) {
+    return x >= -3 && x < 3 ? sinc(x) * sinc(x / 3) : 0;
+}
+
+/* By cmus_filter; `support`: half the width. */
+static const struct {
+    double (*weight)(double x);
+    double support;
+} filters[] = {{triangle, 1}, {box, 0.5}, {bicubic, 2}, {lanczos, 3}};
+
+static weights make_weights(cmus_filter filter, int input, int output) {
+    double scale = (double)input / output, filter_scale = scale < 1 ? 1 : scale;
+    double support = filters[filter].support * filter_scale;
     weights all = {.width = (int)ceil(support) * 2 + 1};
     all.first = cmus_allocate((size_t)output, sizeof *all.first);
     all.count = cmus_allocate((size_t)output, sizeof *all.count);
@@ -38,12 +68,13 @@ static weights make_weights(int input, int output) {
         first = first < 0 ? 0 : first;
         last = last > input ? input : last;
         for (int x = first; x < last; x++) {
-            exact[x - first] = triangle((x - centre + 0.5) * step);
+            exact[x - first] = filters[filter].weight((x - centre + 0.5) * step);
             sum += exact[x - first];
         }
         for (int x = 0; x < last - first; x++) {
             double weight = sum != 0 ? exact[x] / sum : exact[x];
-            all.fixed[(size_t)i * (size_t)all.width + (size_t)x] = (int32_t)(0.5 + weight * (1 << PRECISION));
+            all.fixed[(size_t)i * (size_t)all.width + (size_t)x] =
+                (int32_t)((weight < 0 ? -0.5 : 0.5) + weight * (1 << PRECISION));
         }
         all.first[i] = first;
         all.count[i] = last - first;
@@ -101,12 +132,12 @@ static void resize_columns(const uint8_t *from, size_t stride, int output, const
     cmus_free(sums);
 }
 
-void cmus_image_resize(const cmus_image *image, int width, int height, uint8_t *pixels) {
+void cmus_image_resize(const cmus_image *image, cmus_filter filter, int width, int height, uint8_t *pixels) {
     size_t channels = (size_t)image->channels, stride = (size_t)width * channels;
     const uint8_t *rows = image->pixels;
     uint8_t *made = NULL;
     if (width != image->width) {
-        weights across = make_weights(image->width, width);
+        weights across = make_weights(filter, image->width, width);
         made = height == image->height ? pixels : cmus_allocate_raw((size_t)image->height, stride);
         for (int y = 0; y < image->height; y++)
             resize_row(rows + (size_t)y * (size_t)image->width * channels, image->channels, width, &across,
@@ -115,7 +146,7 @@ void cmus_image_resize(const cmus_image *image, int width, int height, uint8_t *
         rows = made;
     }
     if (height != image->height) {
-        weights down = make_weights(image->height, height);
+        weights down = make_weights(filter, image->height, height);
         resize_columns(rows, stride, height, &down, pixels);
         free_weights(&down);
     }

@@ -53,7 +53,7 @@ static cmus_status prepare_image(const work *self, size_t i, uint8_t *pixels) {
     if (self->outcomes[i].damage)
         return CMUS_OK;
     size_t count = (size_t)self->image_size * (size_t)self->image_size;
-    cmus_image_resize(&image, self->image_size, self->image_size, pixels);
+    cmus_image_resize(&image, CMUS_BILINEAR, self->image_size, self->image_size, pixels);
     self->prepared[i].gray = image.channels == 1 || reduce_to_gray(pixels, count);
     self->outcomes[i].more_pages = image.more_pages;
     cmus_image_free(&image);

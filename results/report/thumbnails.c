@@ -83,7 +83,7 @@ static cmus_status add_image(maker *work, int index, report_head modality, size_
     CMUS_TRY(cmus_dataset_read_image(work->dataset, index, kind, (int)image, work->source));
     const cmus_image whole = {
         .width = work->source_side, .height = work->source_side, .channels = 3, .pixels = work->source};
-    cmus_image_resize(&whole, work->side, work->side, work->small);
+    cmus_image_resize(&whole, CMUS_BILINEAR, work->side, work->side, work->small);
     char *jpeg = encode(work);
     work->used += strlen(jpeg);
     own->list[own->count++] = (report_thumbnail){modality, image, jpeg};

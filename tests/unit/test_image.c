@@ -36,7 +36,7 @@ static void resizes_as_pillow(void) {
         size_t size = (size_t)one->new_width * (size_t)one->new_height * (size_t)one->channels;
         uint8_t *pixels = cmus_allocate(size, 1);
         char sha256[CMUS_SHA256_TEXT];
-        cmus_image_resize(&image, one->new_width, one->new_height, pixels);
+        cmus_image_resize(&image, CMUS_BILINEAR, one->new_width, one->new_height, pixels);
         cmus_sha256(pixels, size, sha256);
         CU_ASSERT_STRING_EQUAL(sha256, one->sha256);
         cmus_free(pixels);
