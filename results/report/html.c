@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cmus/base64.h"
 #include "cmus/log.h"
 #include "cmus/memory.h"
 #include "cmus/program.h"
-#include "report/base64.h"
 #include "report/embedded.h"
 #include "report/html_picture.h"
 #include "report/methods.h"
@@ -177,7 +177,7 @@ static void write_script_hash(cmus_file_writer *writer, const void *context) {
         const char byte[] = {digits[2 * i], digits[2 * i + 1], 0};
         digest[i] = (uint8_t)strtoul(byte, NULL, 16);
     }
-    char *text = report_base64(digest, sizeof digest);
+    char *text = cmus_base64(digest, sizeof digest);
     cmus_file_writer_print(writer, "%s", text);
     cmus_free(text);
 }
