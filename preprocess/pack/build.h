@@ -11,7 +11,7 @@ typedef struct cmus_build_options {
 } cmus_build_options;
 
 /* Writes shard-NNNNN.h5, dataset.json and MANIFEST.sha256 into the folder. IO. */
-cmus_status cmus_build_dataset(const char *folder, const cmus_case_tree *tree, const cmus_prepared_image *prepared,
+cmus_status cmus_build_dataset(const char *folder, const cmus_case_list *list, const cmus_prepared_image *prepared,
                                const cmus_spool *spool, const cmus_build_options *options);
 
 #endif
