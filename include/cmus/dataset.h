@@ -38,7 +38,8 @@ const char *cmus_dataset_class_name(const cmus_dataset *dataset, int label);
 int cmus_dataset_case_count(const cmus_dataset *dataset);
 /* Whether the cases have this modality: all of them or none. */
 bool cmus_dataset_has(const cmus_dataset *dataset, cmus_image_kind kind);
-/* OK if the data set has all three modalities; else DATA, naming `folder` and what is missing: for what needs them all. */
+/* OK if the data set has all three modalities; else DATA, naming `folder` and what is missing: for what needs them all.
+ */
 cmus_status cmus_dataset_needs_all(const cmus_dataset *dataset, const char *folder);
 /* `index` from 0, in the order of the shards. */
 cmus_case_info cmus_dataset_case(const cmus_dataset *dataset, int index);
@@ -48,8 +49,8 @@ int cmus_dataset_find(const cmus_dataset *dataset, const char *case_id);
 const char *cmus_dataset_hash(const cmus_dataset *dataset);
 
 /* Reads one image of a case as RGB bytes [S][S][3]; gray is repeated. `image`: 0 for OM and IM, below tem_count for TEM
- * (fatal otherwise, and if the data set lacks that modality). Only this image is read from the file. The buffer is the caller's. FORMAT or CHECKSUM (a
- * Fletcher-32 that does not hold) names shard and case. */
+ * (fatal otherwise, and if the data set lacks that modality). Only this image is read from the file. The buffer is the
+ * caller's. FORMAT or CHECKSUM (a Fletcher-32 that does not hold) names shard and case. */
 cmus_status cmus_dataset_read_image(cmus_dataset *dataset, int index, cmus_image_kind kind, int image, uint8_t *rgb);
 
 /* Reads the images of a case as RGB bytes [S][S][3]; gray is repeated. om, im: one image; tem: the first

@@ -38,8 +38,8 @@ enum {
 typedef enum cmus_image_kind { CMUS_IMAGE_TEM, CMUS_IMAGE_OM, CMUS_IMAGE_IM } cmus_image_kind;
 enum { CMUS_IMAGE_KINDS = 3 };
 
-/* "om", "im" or "tem": in "modalities", and the name of its array in a shard. */
-const char *cmus_image_kind_name(cmus_image_kind kind);
+/* "om", "im" or "tem": its name in "modalities" and of its array in a shard. */
+const char *cmus_image_array(cmus_image_kind kind);
 
 typedef struct cmus_shard_entry {
     char *file; /* a plain name in the folder of dataset.json */
@@ -51,8 +51,8 @@ typedef struct cmus_dataset_index {
     char *tool_version;
     int image_size;
     int class_count;
-    char **classes;               /* [class_count], in the order of the labels */
-    bool lacks[CMUS_IMAGE_KINDS]; /* modalities that no case has; not all */
+    char **classes;             /* [class_count], in the order of the labels */
+    bool has[CMUS_IMAGE_KINDS]; /* the modalities, of every case; one or more */
     int cases, patients;
     int64_t images;
     char *options;    /* a JSON object as text */

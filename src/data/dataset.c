@@ -139,17 +139,16 @@ int cmus_dataset_case_count(const cmus_dataset *dataset) {
 }
 
 bool cmus_dataset_has(const cmus_dataset *dataset, cmus_image_kind kind) {
-    return !dataset->index.lacks[kind];
+    return dataset->index.has[kind];
 }
 
 cmus_status cmus_dataset_needs_all(const cmus_dataset *dataset, const char *folder) {
-    const bool *lacks = dataset->index.lacks;
-    bool om = lacks[CMUS_IMAGE_OM], im = lacks[CMUS_IMAGE_IM], tem = lacks[CMUS_IMAGE_TEM];
-    if (!om && !im && !tem)
+    const bool *has = dataset->index.has;
+    if (has[CMUS_IMAGE_OM] && has[CMUS_IMAGE_IM] && has[CMUS_IMAGE_TEM])
         return CMUS_OK;
-    return cmus_fail(CMUS_ERROR_DATA, "%s: the data set has no%s%s%s%s%s images, but all three modalities are needed",
-                     folder, om ? " OM" : "", om && (im || tem) ? " and no" : "", im ? " IM" : "",
-                     im && tem ? " and no" : "", tem ? " TEM" : "");
+    return cmus_fail(CMUS_ERROR_DATA, "%s: the data set lacks%s%s%s images, but all three modalities are needed",
+                     folder, has[CMUS_IMAGE_OM] ? "" : " OM", has[CMUS_IMAGE_IM] ? "" : " IM",
+                     has[CMUS_IMAGE_TEM] ? "" : " TEM");
 }
 
 const char *cmus_dataset_hash(const cmus_dataset *dataset) {
@@ -265,21 +264,20 @@ static cmus_status end_reading(const cmus_dataset *dataset, int index, cmus_stat
 cmus_status cmus_dataset_read_image(cmus_dataset *dataset, int index, cmus_image_kind kind, int image, uint8_t *rgb) {
     int count = count_images(dataset, index, kind, 0);
     if (image < 0 || image >= count)
-        cmus_fatal("%s image %d of %d of the case %s is asked for", cmus_image_kind_name(kind), image, count,
+        cmus_fatal("%s image %d of %d of the case %s is asked for", cmus_image_array(kind), image, count,
                    case_id_at(dataset, index));
     cmus_hdf5_quiet(); /* a setting of each thread, where HDF5 is built for several */
     return end_reading(dataset, index, read_image(dataset, index, kind, image, rgb));
 }
 
 cmus_status cmus_dataset_read(cmus_dataset *dataset, int index, int max_tem, uint8_t *om, uint8_t *im, uint8_t *tem) {
-    uint8_t *const buffers[CMUS_IMAGE_KINDS] = {
-        [CMUS_IMAGE_OM] = om, [CMUS_IMAGE_IM] = im, [CMUS_IMAGE_TEM] = tem};
+    uint8_t *const buffers[CMUS_IMAGE_KINDS] = {[CMUS_IMAGE_OM] = om, [CMUS_IMAGE_IM] = im, [CMUS_IMAGE_TEM] = tem};
     cmus_status status = CMUS_OK;
     cmus_hdf5_quiet();
     for (int i = 0; i < CMUS_IMAGE_KINDS; i++) {
         cmus_image_kind kind = reading_order[i];
         if (cmus_dataset_has(dataset, kind) != (buffers[kind] != NULL))
-            cmus_fatal("a buffer for %s images is%s given, but the data set has %s", cmus_image_kind_name(kind),
+            cmus_fatal("a buffer for %s images is%s given, but the data set has %s", cmus_image_array(kind),
                        buffers[kind] ? "" : " not", buffers[kind] ? "none" : "some");
         int count = count_images(dataset, index, kind, max_tem);
         for (int image = 0; image < count && status == CMUS_OK; image++)

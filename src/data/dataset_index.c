@@ -14,7 +14,7 @@ static const char *const kind_names[CMUS_IMAGE_KINDS] = {
 /* As people name them: the order in "modalities". */
 static const cmus_image_kind kind_order[CMUS_IMAGE_KINDS] = {CMUS_IMAGE_OM, CMUS_IMAGE_IM, CMUS_IMAGE_TEM};
 
-const char *cmus_image_kind_name(cmus_image_kind kind) {
+const char *cmus_image_array(cmus_image_kind kind) {
     return kind_names[kind];
 }
 
@@ -57,19 +57,19 @@ static cmus_status read_classes(const char *path, const json_t *list, cmus_datas
 
 /* list: NULL in data sets of before, which have all. */
 static cmus_status read_modalities(const char *path, const json_t *list, cmus_dataset_index *index) {
+    for (int kind = 0; kind < CMUS_IMAGE_KINDS; kind++)
+        index->has[kind] = !list;
     if (!list)
         return CMUS_OK;
-    for (int kind = 0; kind < CMUS_IMAGE_KINDS; kind++)
-        index->lacks[kind] = true;
     for (size_t i = 0; i < json_array_size(list); i++) {
         const char *name = json_string_value(json_array_get(list, i));
         int kind = 0;
         while (name && kind < CMUS_IMAGE_KINDS && strcmp(name, kind_names[kind]) != 0)
             kind++;
-        if (!name || kind == CMUS_IMAGE_KINDS || !index->lacks[kind])
+        if (!name || kind == CMUS_IMAGE_KINDS || index->has[kind])
             return cmus_fail(CMUS_ERROR_FORMAT, "%s: \"modalities\": entry %zu is not one of om, im and tem, or twice",
                              path, i);
-        index->lacks[kind] = false;
+        index->has[kind] = true;
     }
     if (json_array_size(list) == 0)
         return cmus_fail(CMUS_ERROR_FORMAT, "%s: \"modalities\" is not an array of one or more names", path);
@@ -194,7 +194,7 @@ static json_t *to_json(const cmus_dataset_index *index) {
     for (int i = 0; i < index->class_count; i++)
         json_array_append_new(classes, json_string(index->classes[i]));
     for (int i = 0; i < CMUS_IMAGE_KINDS; i++)
-        if (!index->lacks[kind_order[i]])
+        if (index->has[kind_order[i]])
             json_array_append_new(modalities, json_string(kind_names[kind_order[i]]));
     for (int i = 0; i < index->shard_count; i++)
         json_array_append_new(shards, json_pack("{s:s, s:i, s:s}", "file", index->shards[i].file, "cases",

@@ -14,7 +14,7 @@ static void forget_ids(cmus_shard *shard) {
 }
 
 int64_t cmus_shard_images(const cmus_shard *shard) {
-    int64_t single = !shard->lacks[CMUS_IMAGE_OM] + !shard->lacks[CMUS_IMAGE_IM];
+    int64_t single = shard->has[CMUS_IMAGE_OM] + shard->has[CMUS_IMAGE_IM];
     return single * shard->cases + shard->tem_offset[shard->cases];
 }
 
@@ -216,7 +216,7 @@ static cmus_status read_labels(cmus_shard *shard) {
 static cmus_status read_tem_offset(cmus_shard *shard) {
     size_t count = (size_t)shard->cases + 1;
     shard->tem_offset = cmus_allocate(count, sizeof *shard->tem_offset);
-    if (shard->lacks[CMUS_IMAGE_TEM])
+    if (!shard->has[CMUS_IMAGE_TEM])
         return CMUS_OK;
     CMUS_TRY(read_numbers(shard, "tem_offset", sizeof *shard->tem_offset, count, shard->tem_offset));
     for (size_t i = 0; i < count; i++)
@@ -306,11 +306,12 @@ static cmus_status check_absence(const cmus_shard *shard, const char *name) {
 
 /* Dimensions of the images of one modality against dataset.json and the bags. */
 static cmus_status check_kind(cmus_shard *shard, cmus_image_kind kind) {
-    const char *name = cmus_image_kind_name(kind);
+    const char *name = cmus_image_array(kind);
     bool tem = kind == CMUS_IMAGE_TEM;
     hsize_t side = (hsize_t)shard->image_size;
     hsize_t count = (hsize_t)(tem ? shard->tem_offset[shard->cases] : shard->cases);
-    shape wanted = {.name = name, .type = H5T_INTEGER, .element = 1, .rank = 4, .size = {count, side, side, tem ? 0 : 3}};
+    shape wanted = {
+        .name = name, .type = H5T_INTEGER, .element = 1, .rank = 4, .size = {count, side, side, tem ? 0 : 3}};
     hid_t dataset;
     CMUS_TRY(open_dataset(shard, &wanted, 0, &dataset));
     H5Dclose(dataset);
@@ -327,12 +328,12 @@ static cmus_status check_kind(cmus_shard *shard, cmus_image_kind kind) {
 static cmus_status check_images(cmus_shard *shard) {
     for (int i = 0; i < CMUS_IMAGE_KINDS; i++) {
         cmus_image_kind kind = (cmus_image_kind)i;
-        if (shard->lacks[kind])
-            CMUS_TRY(check_absence(shard, cmus_image_kind_name(kind)));
+        if (!shard->has[kind])
+            CMUS_TRY(check_absence(shard, cmus_image_array(kind)));
         else
             CMUS_TRY(check_kind(shard, kind));
     }
-    if (shard->lacks[CMUS_IMAGE_TEM])
+    if (!shard->has[CMUS_IMAGE_TEM])
         CMUS_TRY(check_absence(shard, "tem_offset"));
     shape source = {.name = "source", .type = H5T_STRING, .rank = 1, .size = {(hsize_t)cmus_shard_images(shard)}};
     hid_t dataset;
@@ -345,7 +346,7 @@ static cmus_status check_cases(const cmus_shard *shard, int classes) {
     if (shard->tem_offset[0] != 0 || shard->tem_offset[shard->cases] > CMUS_SHARD_IMAGES)
         return cmus_fail(CMUS_ERROR_FORMAT, "%s: /tem_offset is out of range", shard->path);
     for (int i = 0; i < shard->cases; i++) {
-        if (!shard->lacks[CMUS_IMAGE_TEM] && shard->tem_offset[i] >= shard->tem_offset[i + 1])
+        if (shard->has[CMUS_IMAGE_TEM] && shard->tem_offset[i] >= shard->tem_offset[i + 1])
             return cmus_fail(CMUS_ERROR_FORMAT, "%s: /tem_offset does not rise at case %d", shard->path, i);
         if (shard->label[i] < 0 || shard->label[i] >= classes)
             return cmus_fail(CMUS_ERROR_FORMAT, "%s: /label of case %d is %d, but there are %d classes", shard->path, i,
@@ -374,7 +375,7 @@ cmus_status cmus_shard_load(const char *folder, const cmus_dataset_index *index,
                           .cases = entry->cases,
                           .image_size = index->image_size,
                           .keep_open = keep_open};
-    memcpy(shard->lacks, index->lacks, sizeof shard->lacks);
+    memcpy(shard->has, index->has, sizeof shard->has);
     forget_ids(shard);
     if (!cmus_file_exists(shard->path))
         return cmus_fail(CMUS_ERROR_NOT_FOUND, "%s: the shard is missing, but dataset.json lists it", shard->path);
@@ -388,11 +389,11 @@ static cmus_status open_images(cmus_shard *shard, cmus_image_kind kind, hid_t *d
     if (shard->images[kind] < 0) {
         hid_t access = H5Pcreate(H5P_DATASET_ACCESS);
         H5Pset_chunk_cache(access, 0, 0, 0);
-        shard->images[kind] = H5Dopen2(shard->file, cmus_image_kind_name(kind), access);
+        shard->images[kind] = H5Dopen2(shard->file, cmus_image_array(kind), access);
         H5Pclose(access);
     }
     *dataset = shard->images[kind];
-    return *dataset < 0 ? read_failed(shard, cmus_image_kind_name(kind)) : CMUS_OK;
+    return *dataset < 0 ? read_failed(shard, cmus_image_array(kind)) : CMUS_OK;
 }
 
 cmus_status cmus_shard_image(cmus_shard *shard, cmus_image_kind kind, int64_t number, uint8_t *image) {
@@ -400,6 +401,6 @@ cmus_status cmus_shard_image(cmus_shard *shard, cmus_image_kind kind, int64_t nu
     hid_t dataset;
     CMUS_TRY(open_images(shard, kind, &dataset));
     size_t side = (size_t)shard->image_size, channels = kind == CMUS_IMAGE_TEM ? (size_t)shard->tem_channels : 3;
-    return read_chunk(shard, dataset, cmus_image_kind_name(kind), 4, shard->compressed[kind], (hsize_t)number, image,
+    return read_chunk(shard, dataset, cmus_image_array(kind), 4, shard->compressed[kind], (hsize_t)number, image,
                       side * side * channels);
 }

@@ -12,8 +12,8 @@
 typedef struct cmus_shard {
     char *path;
     int cases, image_size, tem_channels;
-    bool lacks[CMUS_IMAGE_KINDS]; /* modalities, as in dataset.json */
-    int64_t *tem_offset;          /* [cases + 1]; zeros without TEM */
+    bool has[CMUS_IMAGE_KINDS]; /* modalities, as in dataset.json */
+    int64_t *tem_offset;        /* [cases + 1]; zeros without TEM */
     int32_t *label;             /* [cases] */
     char *case_id, *patient_id; /* [cases] texts, each in its own width */
     size_t case_width, patient_width;
@@ -38,8 +38,8 @@ int64_t cmus_shard_images(const cmus_shard *shard);
 const char *cmus_shard_case_id(const cmus_shard *shard, int index);
 const char *cmus_shard_patient_id(const cmus_shard *shard, int index);
 
-/* Reads image number `number` of the shard's images of that kind, which it must have: [S][S][C], C = tem_channels of TEM
- * images, else 3. Only its chunk is read. */
+/* Reads image number `number` of the shard's images of that kind, which it must have: [S][S][C], C = tem_channels of
+ * TEM images, else 3. Only its chunk is read. */
 cmus_status cmus_shard_image(cmus_shard *shard, cmus_image_kind kind, int64_t number, uint8_t *image);
 
 /* Closes the file if it is not kept open. */
