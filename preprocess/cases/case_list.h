@@ -8,7 +8,7 @@
 
 #include "cmus/dataset.h"
 
-enum { CMUS_IMAGE_KINDS = 3, CMUS_NO_IMAGE = -1 };
+enum { CMUS_NO_IMAGE = -1 };
 
 typedef struct cmus_source_image {
     char *path;   /* where it is: to be read, not to be shown */

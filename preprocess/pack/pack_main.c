@@ -20,7 +20,10 @@ static cmus_status pack_list(const cmus_pack_options *options, const char *folde
                              cmus_findings *findings) {
     char *path = cmus_path_join(folder, "spool"), *made = cmus_pack_options_describe(options);
     cmus_prepared_image *prepared = cmus_allocate(list->image_count, sizeof *prepared);
-    cmus_build_options build = {.image_size = options->image_size, .shard_mb = options->shard_mb, .options = made};
+    cmus_build_options build = {.image_size = options->image_size,
+                                .shard_mb = options->shard_mb,
+                                .compression = options->compression,
+                                .options = made};
     cmus_spool spool;
     cmus_status status = cmus_spool_open(path, options->image_size, &spool);
     if (status == CMUS_OK)
