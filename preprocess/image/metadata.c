@@ -376,10 +376,10 @@ static const uint8_t *text_of(const char *name, const uint8_t *data, size_t *siz
         return NULL;
     if (memcmp(name, "tEXt", 4) == 0)
         return data;
-    if (*size < 2 || data[0] != 0)
+    if (*size > 0 && data[0] != 0)
         return NULL;
     const uint8_t *end = data + *size; /* two numbers, then the language and the keyword in that language */
-    data += 2;
+    data = *size < 2 ? end : data + 2;
     for (int i = 0; i < 2 && data < end; i++) {
         const uint8_t *stop = memchr(data, 0, (size_t)(end - data));
         data = stop ? stop + 1 : end;
