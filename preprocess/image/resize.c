@@ -96,26 +96,25 @@ void cmus_resize_weights_free(cmus_resize_weights *all) {
     cmus_free(all->fixed);
 }
 
-void cmus_resize_group(const cmus_resize_weights *weights, int output, int outputs, int *first, int *end) {
-    *first = weights->first[output];
-    *end = 0;
-    for (int i = output; i < outputs && i < output + CMUS_RESIZE_ROWS; i++) {
-        int last = weights->first[i] + weights->count[i];
+void cmus_resize_group(const cmus_resize_weights *weights, int begin, int end, int *first, int *last) {
+    *first = weights->first[begin];
+    *last = 0;
+    for (int i = begin; i < end; i++) {
+        int after = weights->first[i] + weights->count[i];
         *first = weights->first[i] < *first ? weights->first[i] : *first;
-        *end = last > *end ? last : *end;
+        *last = after > *last ? after : *last;
     }
 }
 
-size_t cmus_resize_work(const cmus_resize_weights *weights, int output, int channels) {
+size_t cmus_resize_work(const cmus_resize_weights *weights, int output, int channels, int rows) {
+    enum { SQUARE = 16 }; /* bytes are transposed in whole squares */
     int most = 0;
-    for (int i = 0; i < output; i += CMUS_RESIZE_ROWS) {
-        int first, end;
-        cmus_resize_group(weights, i, output, &first, &end);
-        most = end - first > most ? end - first : most;
+    for (int i = 0; i < output; i += CMUS_RESIZE_GROUP) {
+        int first, last, next = i + CMUS_RESIZE_GROUP < output ? i + CMUS_RESIZE_GROUP : output;
+        cmus_resize_group(weights, i, next, &first, &last);
+        most = last - first > most ? last - first : most;
     }
-    /* the transposed source in whole squares, and the transposed output */
-    return ((size_t)most * (size_t)channels + CMUS_RESIZE_ROWS + CMUS_RESIZE_ROWS * (size_t)channels) *
-           CMUS_RESIZE_ROWS;
+    return (((size_t)most + CMUS_RESIZE_GROUP) * (size_t)channels + SQUARE) * (size_t)rows;
 }
 
 /* Every pixel from the one in its place. */
@@ -171,11 +170,6 @@ const cmus_resize_kernels *cmus_resize_kernels_pick(void) {
     return picked;
 }
 
-/* Bytes of an intermediate row: whole squares of a group's output. */
-static size_t row_bytes(int width, int channels) {
-    return (size_t)(width + CMUS_RESIZE_ROWS - 1) / CMUS_RESIZE_ROWS * CMUS_RESIZE_ROWS * (size_t)channels;
-}
-
 /* Rows on their way from the first pass to the second. */
 typedef struct ring {
     const cmus_resize_kernels *kernels;
@@ -186,37 +180,45 @@ typedef struct ring {
     int capacity;                      /* row y is at place y % capacity */
     size_t stride;
     uint8_t *rows, *work;
+    const uint8_t **from; /* of kernels->rows */
+    uint8_t **to;
 } ring;
 
 static const uint8_t *source_row(const cmus_image *image, int y) {
-    y = y < image->height ? y : image->height - 1;
     return image->pixels + (size_t)y * (size_t)image->width * (size_t)image->channels;
 }
 
-static const uint8_t *row_of(const ring *self, int y) {
-    return self->across ? self->rows + (size_t)(y % self->capacity) * self->stride : source_row(self->image, y);
+static uint8_t *made_row(const ring *self, int y) {
+    return self->rows + (size_t)(y % self->capacity) * self->stride;
+}
+
+/* One row byte by byte: for images so low that transposing as many rows as the kernels take would be mostly in vain. */
+static void make_row(ring *self) {
+    size_t channels = (size_t)self->image->channels;
+    uint8_t *to = made_row(self, self->done);
+    for (int i = 0; i < self->width; i++)
+        for (size_t c = 0; c < channels; c++) {
+            const int32_t *weight = self->across->fixed + (size_t)i * (size_t)self->across->width;
+            const uint8_t *from = source_row(self->image, self->done) + (size_t)self->across->first[i] * channels + c;
+            int32_t sum = 1 << (CMUS_RESIZE_PRECISION - 1);
+            for (int x = 0; x < self->across->count[i]; x++)
+                sum += from[(size_t)x * channels] * weight[x];
+            sum >>= CMUS_RESIZE_PRECISION;
+            *to++ = (uint8_t)(sum < 0 ? 0 : sum > 255 ? 255 : sum);
+        }
+    self->done++;
 }
 
 /* The next rows; the last ones begin earlier, with some that are there already. */
 static void make_rows(ring *self) {
-    const uint8_t *from[CMUS_RESIZE_ROWS];
-    uint8_t *to[CMUS_RESIZE_ROWS];
-    int latest = self->image->height - CMUS_RESIZE_ROWS, first = self->done;
-    if (first > latest)
-        first = latest > 0 ? latest : 0;
-    for (int i = 0; i < CMUS_RESIZE_ROWS; i++) {
-        from[i] = source_row(self->image, first + i);
-        to[i] = self->rows + (size_t)((first + i) % self->capacity) * self->stride;
+    int latest = self->image->height - self->kernels->rows, first = self->done < latest ? self->done : latest;
+    for (int i = 0; i < self->kernels->rows; i++) {
+        self->from[i] = source_row(self->image, first + i);
+        self->to[i] = made_row(self, first + i);
     }
-    self->kernels->across(from, self->image->width, self->image->channels, self->across, self->width, self->work, to);
-    self->done = first + CMUS_RESIZE_ROWS;
-}
-
-static int largest_count(const cmus_resize_weights *all, int output) {
-    int most = 1;
-    for (int i = 0; i < output; i++)
-        most = all->count[i] > most ? all->count[i] : most;
-    return most;
+    self->kernels->across(self->from, self->image->width, self->image->channels, self->across, self->width, self->work,
+                          self->to);
+    self->done = first + self->kernels->rows;
 }
 
 /* Rows that no output row looks at, as a narrow filter leaves them, are not made. */
@@ -227,31 +229,47 @@ static void resize_rows(ring *self, const cmus_resize_weights *down, int height,
         int first = down->first[i], end = first + down->count[i];
         self->done = self->done < first ? first : self->done;
         while (self->across && self->done < end)
-            make_rows(self);
+            if (self->image->height < self->kernels->rows)
+                make_row(self);
+            else
+                make_rows(self);
         for (int y = first; y < end; y++)
-            rows[y - first] = row_of(self, y);
+            rows[y - first] = self->across ? made_row(self, y) : source_row(self->image, y);
         self->kernels->down(rows, down->fixed + (size_t)i * (size_t)down->width, end - first, bytes,
                             pixels + (size_t)i * bytes);
     }
     cmus_free(rows);
 }
 
+static void begin_ring(ring *self, const cmus_resize_weights *across, int most_rows) {
+    int channels = self->image->channels, rows = self->kernels->rows;
+    self->across = across;
+    self->capacity = most_rows + rows;
+    self->stride = (size_t)(self->width + CMUS_RESIZE_GROUP) * (size_t)channels;
+    self->rows = cmus_allocate_raw((size_t)self->capacity, self->stride);
+    self->work = cmus_allocate_raw(1, cmus_resize_work(across, self->width, channels, rows));
+    self->from = cmus_allocate((size_t)rows, sizeof *self->from);
+    self->to = cmus_allocate((size_t)rows, sizeof *self->to);
+}
+
 void cmus_image_resize(const cmus_image *image, cmus_filter filter, int width, int height, uint8_t *pixels) {
+    if (width == image->width && height == image->height) {
+        memcpy(pixels, image->pixels, (size_t)width * (size_t)height * (size_t)image->channels);
+        return;
+    }
     ring rows = {.kernels = cmus_resize_kernels_pick(), .image = image, .width = width};
     cmus_resize_weights across = {0};
     cmus_resize_weights down =
         height == image->height ? same_size(height) : cmus_resize_weights_make(filter, image->height, height);
     if (width != image->width) {
         across = cmus_resize_weights_make(filter, image->width, width);
-        rows.across = &across;
-        rows.capacity = largest_count(&down, height) + CMUS_RESIZE_ROWS;
-        rows.stride = row_bytes(width, image->channels);
-        rows.rows = cmus_allocate_raw((size_t)rows.capacity, rows.stride);
-        rows.work = cmus_allocate_raw(1, cmus_resize_work(&across, width, image->channels));
+        begin_ring(&rows, &across, down.width);
     }
     resize_rows(&rows, &down, height, pixels);
     cmus_resize_weights_free(&down);
     cmus_resize_weights_free(&across);
     cmus_free(rows.rows);
     cmus_free(rows.work);
+    cmus_free(rows.from);
+    cmus_free(rows.to);
 }

@@ -11,7 +11,7 @@
 
 enum {
     CMUS_RESIZE_PRECISION = 32 - 8 - 2, /* bits behind the point: 8 for the pixel and 2 for overshoot are left */
-    CMUS_RESIZE_ROWS = 16 /* rows that one call of `across` makes, and output pixels that it makes at a time */
+    CMUS_RESIZE_GROUP = 16              /* output pixels that `across` makes at a time */
 };
 
 /* The source pixels of every output pixel along one axis, and their weights. */
@@ -29,18 +29,19 @@ void cmus_resize_weights_free(cmus_resize_weights *all);
 
 typedef struct cmus_resize_kernels {
     const char *name;
-    /* CMUS_RESIZE_ROWS rows of [input][channels] to as many of [output][channels]; rows of `to` have room for a
-     * multiple of CMUS_RESIZE_ROWS pixels. work: cmus_resize_work() bytes. */
+    int rows; /* that one call of `across` makes */
+    /* `rows` rows of [input][channels] to as many of [output][channels]; those of `to` have room for a multiple of
+     * CMUS_RESIZE_GROUP pixels. work: cmus_resize_work() bytes. */
     void (*across)(const uint8_t *const *from, int input, int channels, const cmus_resize_weights *weights, int output,
                    uint8_t *work, uint8_t *const *to);
     /* One row of `width` bytes: the sum of [count] rows, each times its weight. */
     void (*down)(const uint8_t *const *from, const int32_t *weight, int count, size_t width, uint8_t *to);
 } cmus_resize_kernels;
 
-/* Bytes that `across` needs beside its rows. */
-size_t cmus_resize_work(const cmus_resize_weights *weights, int output, int channels);
-/* The source pixels [*first, *end) of the CMUS_RESIZE_ROWS output pixels from `output` on, of at most `outputs`. */
-void cmus_resize_group(const cmus_resize_weights *weights, int output, int outputs, int *first, int *end);
+/* Bytes that `across` needs beside its rows, `rows` at a time. */
+size_t cmus_resize_work(const cmus_resize_weights *weights, int output, int channels, int rows);
+/* The source pixels [*first, *last) of the output pixels [begin, end). */
+void cmus_resize_group(const cmus_resize_weights *weights, int begin, int end, int *first, int *last);
 
 /* The table for this processor, or the one that the environment variable CMUS_KERNELS names. Never NULL. */
 const cmus_resize_kernels *cmus_resize_kernels_pick(void);

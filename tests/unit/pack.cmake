@@ -1,3 +1,8 @@
 cmus_unit_test(test_image cmus_image)
 cmus_unit_test(test_splits cmus_data)
 cmus_unit_test(test_dataset cmus_packing)
+cmus_unit_test(test_resize cmus_image)
+foreach(family generic avx2 avx512)
+  add_test(NAME unit/test_resize/${family} COMMAND test_resize)
+  set_tests_properties(unit/test_resize/${family} PROPERTIES SKIP_RETURN_CODE 77 ENVIRONMENT CMUS_KERNELS=${family})
+endforeach()
