@@ -1,10 +1,12 @@
 #include "fuzz.h"
 
+#include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
+#include "cmus/file.h"
 #include "cmus/log.h"
 
 /* libFuzzer takes bytes of this section that are not zero after a run as coverage, and clears them before it. */
@@ -29,12 +31,30 @@ void cmus_fuzz_reached(const char *message) {
     cmus_fuzz_feature(hash);
 }
 
-void cmus_fuzz_file(const uint8_t *data, size_t size, char name[CMUS_FUZZ_NAME]) {
-    static int file = -1;
-    if (file >= 0)
-        close(file);
-    file = memfd_create("fuzz", MFD_CLOEXEC);
-    if (file < 0 || write(file, data, size) != (ssize_t)size)
-        cmus_fatal("no file in memory of %zu bytes", size);
-    snprintf(name, CMUS_FUZZ_NAME, "%d", file);
+static void remove_folder(void) {
+    cmus_folder_remove(cmus_fuzz_folder());
+}
+
+const char *cmus_fuzz_folder(void) {
+    static char folder[256];
+    if (folder[0])
+        return folder;
+    const char *above = getenv("TMPDIR");
+    if (!above)
+        above = cmus_folder_exists("/dev/shm") ? "/dev/shm" : "/tmp";
+    snprintf(folder, sizeof folder, "%s/cmus-fuzz-XXXXXX", above);
+    if (!mkdtemp(folder))
+        cmus_fatal("%s can't be made: %s", folder, strerror(errno));
+    atexit(remove_folder);
+    return folder;
+}
+
+const char *cmus_fuzz_file(const uint8_t *data, size_t size) {
+    static char path[300];
+    snprintf(path, sizeof path, "%s/" CMUS_FUZZ_FILE, cmus_fuzz_folder());
+    FILE *file = fopen(path, "wb");
+    bool written = file && fwrite(data, 1, size, file) == size;
+    if (!file || fclose(file) != 0 || !written)
+        cmus_fatal("%s can't be written: %s", path, strerror(errno));
+    return path;
 }

@@ -21,10 +21,13 @@ void cmus_fuzz_reached(const char *message);
 /* The same for a number that sorts what was read into some hundred kinds. */
 void cmus_fuzz_feature(uint64_t kind);
 
-/* A file in memory with these bytes, for readers that want a path: its name in the folder /proc/self/fd. It holds until
- * the next call. */
-enum { CMUS_FUZZ_NAME = 16 };
-void cmus_fuzz_file(const uint8_t *data, size_t size, char name[CMUS_FUZZ_NAME]);
-#define CMUS_FUZZ_FOLDER "/proc/self/fd"
+/* For readers that want a path: CMUS_FUZZ_FILE in a folder of this process, which is in memory where the system has
+ * such
+ * (/dev/shm; the environment's TMPDIR has priority) and is removed at the end. */
+#define CMUS_FUZZ_FILE "input"
+const char *cmus_fuzz_folder(void);
+
+/* Puts these bytes into that file and returns its path. */
+const char *cmus_fuzz_file(const uint8_t *data, size_t size);
 
 #endif

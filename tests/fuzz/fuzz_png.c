@@ -1,5 +1,5 @@
-/* PNG files. A changed byte nearly always breaks the checksum of its chunk, which ends the reading. So each input is read
- * as it is and, if it is refused, once more with the checksums that its chunks should have. */
+/* PNG files. A changed byte nearly always breaks the checksum of its chunk, which ends the reading. So each input is
+ * read as it is and, if it is refused, once more with the checksums that its chunks should have. */
 #include <string.h>
 #include <zlib.h>
 
