@@ -2,7 +2,9 @@
 
 #include <string.h>
 
+#include "cmus/file.h"
 #include "cmus/memory.h"
+#include "names.h"
 
 const char *cmus_image_kind_name(cmus_image_kind kind) {
     return kind == CMUS_IMAGE_OM ? "OM" : kind == CMUS_IMAGE_IM ? "IM" : "TEM";
@@ -28,7 +30,7 @@ size_t cmus_case_list_add_image(cmus_case_list *list, const cmus_source_image *i
 
 void cmus_case_list_reject(cmus_case_list *list, size_t number, const char *why) {
     if (!list->cases[number].rejected)
-        list->cases[number].rejected = cmus_copy_string(why);
+        list->cases[number].rejected = cmus_name_escape(why);
 }
 
 static void free_case(cmus_source_case *one) {
@@ -54,6 +56,23 @@ int cmus_case_list_class(const cmus_case_list *list, const char *name) {
         if (strcmp(list->classes[i], name) == 0)
             return (int)i;
     return -1;
+}
+
+cmus_status cmus_rejected_write(const char *path, const cmus_case_list *list) {
+    cmus_file_writer *writer;
+    CMUS_TRY(cmus_file_writer_open(path, &writer));
+    cmus_file_writer_print(writer, "case_id,patient_id,class,why\n");
+    for (size_t i = 0; i < list->case_count; i++) {
+        const cmus_source_case *one = &list->cases[i];
+        if (!one->rejected)
+            continue;
+        const char *const fields[] = {one->case_id, one->patient_id, one->class_name, one->rejected};
+        for (int k = 0; k < 4; k++) {
+            cmus_file_writer_csv(writer, fields[k]);
+            cmus_file_writer_add(writer, k < 3 ? "," : "\n", 1);
+        }
+    }
+    return cmus_file_writer_commit(writer);
 }
 
 void cmus_case_list_free(cmus_case_list *list) {

@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "cmus/dataset.h"
+#include "cmus/status.h"
 
 enum { CMUS_IMAGE_KINDS = 3, CMUS_NO_IMAGE = -1 };
 
@@ -34,7 +35,7 @@ typedef struct cmus_case_list {
     bool has[CMUS_IMAGE_KINDS]; /* the modalities of the data set, by cmus_image_kind */
     cmus_source_case *cases;    /* by class, then in the order of the folders or of the manifest */
     size_t case_count, case_capacity;
-    cmus_source_image *images; /* each file once; several cases may share one */
+    cmus_source_image *images; /* each file once, but for those of two bags that share only some; cases may share one */
     size_t image_count, image_capacity;
 } cmus_case_list;
 
@@ -67,6 +68,8 @@ void cmus_case_list_reject(cmus_case_list *list, size_t number, const char *why)
 void cmus_case_list_drop_rejected(cmus_case_list *list);
 /* Number of the class, or -1. */
 int cmus_case_list_class(const cmus_case_list *list, const char *name);
+/* The rejected cases as a CSV file: case_id, patient_id, class, why. IO. */
+cmus_status cmus_rejected_write(const char *path, const cmus_case_list *list);
 void cmus_case_list_free(cmus_case_list *list);
 
 #endif
