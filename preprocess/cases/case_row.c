@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "cmus/dataset_index.h"
 #include "cmus/memory.h"
 #include "names.h"
 
@@ -149,6 +150,13 @@ static void add_case(const cmus_row_adder *self, const cmus_case_row *row, const
                                                 .im = CMUS_NO_IMAGE});
 }
 
+static void reject_long(const cmus_row_adder *self, size_t number) {
+    const cmus_source_case *one = &self->list->cases[number];
+    static const char why[] = "the case id that --om-per-case makes is too long";
+    cmus_findings_add(self->findings, CMUS_DEFECT, one->case_id, one->place, why);
+    cmus_case_list_reject(self->list, number, why);
+}
+
 /* The row's cases, which share all images but OM, without their images. Returns the number of the first. */
 static size_t add_cases(const cmus_row_adder *self, const cmus_case_row *row) {
     size_t first = self->list->case_count, count = row->count[CMUS_IMAGE_OM];
@@ -156,6 +164,8 @@ static size_t add_cases(const cmus_row_adder *self, const cmus_case_row *row) {
     for (size_t i = 0; i < (each ? count : 1); i++) {
         char *case_id = each ? om_case_id(row, i) : cmus_copy_string(row->case_id);
         add_case(self, row, case_id);
+        if (each && strlen(case_id) > CMUS_ID_BYTES)
+            reject_long(self, self->list->case_count - 1);
         cmus_free(case_id);
     }
     return first;
@@ -178,11 +188,9 @@ static void add_images(const cmus_row_adder *self, const cmus_case_row *row, siz
 
 void cmus_case_row_add(const cmus_row_adder *self, const cmus_case_row *row) {
     size_t first = add_cases(self, row);
-    char *missing = NULL;
-    if (!row->rejected) {
-        missing = check_row(self, row, self->list->cases[first].case_id);
+    char *missing = row->label >= 0 ? check_row(self, row, self->list->cases[first].case_id) : NULL;
+    if (!row->rejected && row->label >= 0)
         add_images(self, row, first);
-    }
     const char *why = row->rejected ? row->rejected : row->spoilt ? row->spoilt : missing;
     for (size_t i = first; why && i < self->list->case_count; i++)
         cmus_case_list_reject(self->list, i, why);

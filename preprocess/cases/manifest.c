@@ -50,10 +50,10 @@ static void give_labels(cmus_manifest_table *table, const cmus_case_list *list) 
 }
 
 static void report_similar_patients(const cmus_manifest_table *table) {
-    cmus_patient_name *names = cmus_allocate(table->count, sizeof *names);
+    cmus_placed_name *names = cmus_allocate(table->count, sizeof *names);
     for (size_t i = 0; i < table->count; i++)
-        names[i] = (cmus_patient_name){table->lines[i].patient_id, table->lines[i].place};
-    cmus_names_report_similar(names, table->count, table->options->identity, table->findings);
+        names[i] = (cmus_placed_name){table->lines[i].patient_id, table->lines[i].place};
+    cmus_names_report_similar_patients(names, table->count, table->options->identity, table->findings);
     cmus_free(names);
 }
 
@@ -122,6 +122,7 @@ static cmus_status build_list(cmus_manifest_table *table, cmus_case_list *list) 
     add_rows(table, list);
     report_equal_ids(table, list);
     report_similar_patients(table);
+    cmus_names_report_similar_classes((const char *const *)list->classes, list->class_count, table->findings);
     report_empty_classes(table, list);
     return CMUS_OK;
 }

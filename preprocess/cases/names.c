@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cmus/file.h"
 #include "cmus/memory.h"
 
 /* Bytes of the clean character that the text begins with; 0 if it begins with none. A zero byte ends the text. */
@@ -111,15 +112,15 @@ static void drop_leading_zeros(char *text) {
     *out = 0;
 }
 
-/* The id with all that people write now so, now so taken away. */
-static char *fold_id(const char *id) {
-    char *folded = cmus_allocate(strlen(id) + 1, 1), *out = folded;
-    while (*id) {
-        size_t blank = blank_at(id);
-        char plain = plain_letter(id);
+/* The name with all that people write now so, now so taken away. */
+static char *fold_name(const char *name) {
+    char *folded = cmus_allocate(strlen(name) + 1, 1), *out = folded;
+    while (*name) {
+        size_t blank = blank_at(name);
+        char plain = plain_letter(name);
         if (!blank)
-            *out++ = plain ? (char)tolower(plain) : isascii(*id) ? (char)tolower(*id) : *id;
-        id += blank ? blank : plain ? 3 : 1;
+            *out++ = plain ? (char)tolower(plain) : isascii(*name) ? (char)tolower(*name) : *name;
+        name += blank ? blank : plain ? 3 : 1;
     }
     drop_leading_zeros(folded);
     return folded;
@@ -127,20 +128,40 @@ static char *fold_id(const char *id) {
 
 typedef struct folded_name {
     char *folded;
-    cmus_patient_name name;
+    cmus_placed_name name;
 } folded_name;
 
 static int compare_folded(const void *a, const void *b) {
     const folded_name *x = a, *y = b;
     int order = strcmp(x->folded, y->folded);
     if (!order)
-        order = strcmp(x->name.id, y->name.id);
-    return order ? order : strcmp(x->name.place, y->name.place);
+        order = strcmp(x->name.name, y->name.name);
+    return order ? order : cmus_compare_natural(x->name.place, y->name.place);
 }
 
-static void report_pair(const cmus_patient_name *first, const cmus_patient_name *other, cmus_identity *identity,
-                        cmus_findings *findings) {
-    char *a = cmus_identity_patient(identity, first->id), *b = cmus_identity_patient(identity, other->id);
+/* Calls `report` for each name that folds like an earlier one, but is not equal to it. */
+static void find_similar(const cmus_placed_name *names, size_t count, cmus_identity *identity, cmus_findings *findings,
+                         void (*report)(const cmus_placed_name *first, const cmus_placed_name *other,
+                                        cmus_identity *identity, cmus_findings *findings)) {
+    folded_name *folded = cmus_allocate(count, sizeof *folded);
+    for (size_t i = 0; i < count; i++)
+        folded[i] = (folded_name){fold_name(names[i].name), names[i]};
+    if (count)
+        qsort(folded, count, sizeof *folded, compare_folded);
+    size_t first = 0; /* of those that fold alike */
+    for (size_t i = 1; i < count; i++)
+        if (strcmp(folded[i].folded, folded[first].folded) != 0)
+            first = i;
+        else if (strcmp(folded[i].name.name, folded[i - 1].name.name) != 0)
+            report(&folded[first].name, &folded[i].name, identity, findings);
+    for (size_t i = 0; i < count; i++)
+        cmus_free(folded[i].folded);
+    cmus_free(folded);
+}
+
+static void report_patients(const cmus_placed_name *first, const cmus_placed_name *other, cmus_identity *identity,
+                            cmus_findings *findings) {
+    char *a = cmus_identity_patient(identity, first->name), *b = cmus_identity_patient(identity, other->name);
     cmus_findings_add(
         findings, CMUS_WARNING, NULL, other->place,
         "the patient id '%s' is '%s' (%s) but for case, blanks or leading zeros; if they are one patient, "
@@ -150,20 +171,23 @@ static void report_pair(const cmus_patient_name *first, const cmus_patient_name 
     cmus_free(b);
 }
 
-void cmus_names_report_similar(const cmus_patient_name *names, size_t count, cmus_identity *identity,
-                               cmus_findings *findings) {
-    folded_name *folded = cmus_allocate(count, sizeof *folded);
+void cmus_names_report_similar_patients(const cmus_placed_name *names, size_t count, cmus_identity *identity,
+                                        cmus_findings *findings) {
+    find_similar(names, count, identity, findings, report_patients);
+}
+
+static void report_classes(const cmus_placed_name *first, const cmus_placed_name *other, cmus_identity *identity,
+                           cmus_findings *findings) {
+    (void)identity; /* classes keep their names */
+    cmus_findings_add(findings, CMUS_WARNING, NULL, other->place,
+                      "the class '%s' is '%s' but for case, blanks or leading zeros; they are taken for two",
+                      other->name, first->name);
+}
+
+void cmus_names_report_similar_classes(const char *const *classes, size_t count, cmus_findings *findings) {
+    cmus_placed_name *names = cmus_allocate(count, sizeof *names);
     for (size_t i = 0; i < count; i++)
-        folded[i] = (folded_name){fold_id(names[i].id), names[i]};
-    if (count)
-        qsort(folded, count, sizeof *folded, compare_folded);
-    size_t first = 0; /* of those that fold alike */
-    for (size_t i = 1; i < count; i++)
-        if (strcmp(folded[i].folded, folded[first].folded) != 0)
-            first = i;
-        else if (strcmp(folded[i].name.id, folded[i - 1].name.id) != 0)
-            report_pair(&folded[first].name, &folded[i].name, identity, findings);
-    for (size_t i = 0; i < count; i++)
-        cmus_free(folded[i].folded);
-    cmus_free(folded);
+        names[i] = (cmus_placed_name){classes[i], classes[i]};
+    find_similar(names, count, NULL, findings, report_classes);
+    cmus_free(names);
 }

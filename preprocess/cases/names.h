@@ -25,15 +25,17 @@ char *cmus_name_of_path(cmus_identity *identity, const char *path);
  * Returns where the rest begins. */
 char *cmus_name_trim(char *text);
 
-/* A patient's id and where it stands. */
-typedef struct cmus_patient_name {
-    const char *id;    /* raw */
+/* A patient's id, or a class, and where it stands. */
+typedef struct cmus_placed_name {
+    const char *name;  /* raw */
     const char *place; /* as it may be shown */
-} cmus_patient_name;
+} cmus_placed_name;
 
-/* Warns of different ids that are equal but for case, blanks, full-width letters or leading zeros of a number: they may
- * be one patient, whose cases would lie in several folds. */
-void cmus_names_report_similar(const cmus_patient_name *names, size_t count, cmus_identity *identity,
-                               cmus_findings *findings);
+/* Warns of different patient ids that are equal but for case, blanks, full-width letters or leading zeros of a number:
+ * they may be one patient, whose cases would lie in several folds. */
+void cmus_names_report_similar_patients(const cmus_placed_name *names, size_t count, cmus_identity *identity,
+                                        cmus_findings *findings);
+/* The same of classes. */
+void cmus_names_report_similar_classes(const char *const *classes, size_t count, cmus_findings *findings);
 
 #endif
