@@ -10,7 +10,7 @@
 #include "cmus/status.h"
 #include "findings.h"
 
-enum { CMUS_IMAGE_KINDS = 3, CMUS_NO_IMAGE = -1 };
+enum { CMUS_NO_IMAGE = -1 };
 
 typedef struct cmus_source_image {
     char *path;   /* where it is: to be read, not to be shown */

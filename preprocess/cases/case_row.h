@@ -11,7 +11,7 @@ typedef struct cmus_row_file {
     size_t number; /* the same for the same file in several rows */
 } cmus_row_file;
 
-/* All names are raw, but clean (names.h). */
+/* All names are raw, but clean (utf8.h). */
 typedef struct cmus_case_row {
     const char *case_id, *patient_id, *class_name;
     const char *place;                      /* as it may be shown */

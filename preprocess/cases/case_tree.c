@@ -8,6 +8,7 @@
 #include "cmus/dataset_index.h"
 #include "cmus/file.h"
 #include "cmus/memory.h"
+#include "cmus/utf8.h"
 #include "names.h"
 #include "tree_files.h"
 
@@ -45,7 +46,7 @@ static const char bad_name[] = "the name is not UTF-8 without control characters
 
 /* Whether it can be a part of a case id. */
 static bool is_good_name(const char *name) {
-    return cmus_name_is_clean(name) && 2 * strlen(name) + 1 < CMUS_ID_BYTES;
+    return cmus_utf8_is_clean(name) && 2 * strlen(name) + 1 < CMUS_ID_BYTES;
 }
 
 /* A finding of no case. */

@@ -7,6 +7,7 @@
 #include "cmus/dataset_index.h"
 #include "cmus/file.h"
 #include "cmus/memory.h"
+#include "cmus/utf8.h"
 #include "manifest_table.h"
 #include "names.h"
 
@@ -22,7 +23,7 @@ static int compare_names(const void *a, const void *b) {
 static cmus_status find_classes(const cmus_manifest_table *table, cmus_case_list *list) {
     for (size_t i = 0; i < table->count; i++) {
         const cmus_manifest_line *line = &table->lines[i];
-        if (line->rejected && (!*line->class_name || !cmus_name_is_clean(line->class_name)))
+        if (line->rejected && (!*line->class_name || !cmus_utf8_is_clean(line->class_name)))
             continue;
         if (cmus_case_list_class(list, line->class_name) >= 0)
             continue;

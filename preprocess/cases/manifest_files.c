@@ -6,6 +6,7 @@
 
 #include "cmus/file.h"
 #include "cmus/memory.h"
+#include "cmus/utf8.h"
 #include "manifest_table.h"
 #include "names.h"
 
@@ -35,7 +36,7 @@ static int compare_files(const void *a, const void *b) {
 
 static void add_file(cmus_manifest_table *table, cmus_manifest_line *line, cmus_image_kind kind, const char *name) {
     cmus_case_row *row = &line->row;
-    if (!cmus_name_is_clean(name)) {
+    if (!cmus_utf8_is_clean(name)) {
         char *what = cmus_format_string("the name of a %s file holds control characters, such as a line break",
                                         cmus_image_kind_name(kind));
         cmus_manifest_reject(table, line, false, "control", what);

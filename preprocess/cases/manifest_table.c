@@ -5,6 +5,7 @@
 
 #include "cmus/dataset_index.h"
 #include "cmus/memory.h"
+#include "cmus/utf8.h"
 #include "names.h"
 
 typedef enum column { CASE_ID, PATIENT_ID, CLASS, FIRST_FILES, COLUMNS = FIRST_FILES + CMUS_IMAGE_KINDS } column;
@@ -125,7 +126,7 @@ void cmus_manifest_reject(cmus_manifest_table *table, cmus_manifest_line *line, 
 /* The text of an id; what can't be one is a defect. */
 static char *take_id(cmus_manifest_table *table, cmus_manifest_line *line, const char *cell, const char *name) {
     const char *problem = !*cell                         ? "is empty"
-                          : !cmus_name_is_clean(cell)    ? "holds control characters, such as a line break"
+                          : !cmus_utf8_is_clean(cell)    ? "holds control characters, such as a line break"
                           : strlen(cell) > CMUS_ID_BYTES ? "is too long"
                                                          : NULL;
     if (problem) {

@@ -6,40 +6,15 @@
 
 #include "cmus/file.h"
 #include "cmus/memory.h"
-
-/* Bytes of the clean character that the text begins with; 0 if it begins with none. A zero byte ends the text. */
-static size_t clean_character(const unsigned char *c) {
-    if (*c < 0x20 || *c == 0x7F)
-        return 0;
-    size_t length = *c < 0x80                 ? 1
-                    : *c >= 0xC2 && *c < 0xE0 ? 2
-                    : *c >= 0xE0 && *c < 0xF0 ? 3
-                    : *c >= 0xF0 && *c < 0xF5 ? 4
-                                              : 0;
-    if ((*c == 0xE0 && c[1] < 0xA0) || (*c == 0xED && c[1] > 0x9F) || (*c == 0xF0 && c[1] < 0x90) ||
-        (*c == 0xF4 && c[1] > 0x8F))
-        return 0;
-    for (size_t i = 1; i < length; i++)
-        if ((c[i] & 0xC0) != 0x80)
-            return 0;
-    return length;
-}
-
-bool cmus_name_is_clean(const char *name) {
-    while (*name) {
-        size_t length = clean_character((const unsigned char *)name);
-        if (length == 0)
-            return false;
-        name += length;
-    }
-    return true;
-}
+#include "cmus/utf8.h"
 
 bool cmus_name_is_utf8(const char *text) {
     while (*text) {
-        size_t length = isascii(*text) ? 1 : clean_character((const unsigned char *)text);
-        if (length == 0)
+        size_t length = isascii(*text) ? 1 : cmus_utf8_length(text);
+        if (length == 0 && (text[0] != '\xC2' || ((unsigned char)text[1] & 0xC0) != 0x80))
             return false;
+        if (length == 0)
+            length = 2; /* a control character of the second block */
         text += length;
     }
     return true;
@@ -49,7 +24,7 @@ char *cmus_name_escape(const char *name) {
     static const char digits[] = "0123456789abcdef";
     char *escaped = cmus_allocate(4 * strlen(name) + 1, 1), *out = escaped;
     while (*name) {
-        size_t length = clean_character((const unsigned char *)name);
+        size_t length = cmus_utf8_length(name);
         if (length == 0) {
             unsigned char byte = (unsigned char)*name++;
             *out++ = '\\';

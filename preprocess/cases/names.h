@@ -8,14 +8,11 @@
 #include "findings.h"
 #include "identity.h"
 
-/* Ids become texts in CSV files, JSON and HDF5: whether this is UTF-8 (RFC 3629) without control characters. */
-bool cmus_name_is_clean(const char *name);
-
 /* Whether the text is UTF-8, with or without control characters. */
 bool cmus_name_is_utf8(const char *text);
 
-/* The text with each byte that is no such UTF-8 as \xNN, so that it can be shown and stored anywhere. Free it by
- * cmus_free(). */
+/* The text with each byte that is no clean UTF-8 (utf8.h) as \xNN, so that it can be shown and stored anywhere. Free it
+ * by cmus_free(). */
 char *cmus_name_escape(const char *name);
 
 /* How a file or folder is shown: escaped, and by its hash if there is an identity. Free it by cmus_free(). */

@@ -9,6 +9,7 @@
 
 #include "cmus/file.h"
 #include "cmus/memory.h"
+#include "cmus/utf8.h"
 #include "names.h"
 
 enum { EXTENSION_LETTERS = 5 }; /* longest that makes a kind of finding */
@@ -103,7 +104,7 @@ static void report_unused(const cmus_tree_files *self, const char *path, const c
 /* Why an image file can't be used, or NULL. */
 static const char *find_problem(const char *path, const char *name) {
     struct stat info;
-    if (!cmus_name_is_clean(name))
+    if (!cmus_utf8_is_clean(name))
         return "the name is not UTF-8 without control characters; rename it";
     if (lstat(path, &info) == 0 && S_ISLNK(info.st_mode) && stat(path, &info) != 0)
         return "a symbolic link that leads to no file";

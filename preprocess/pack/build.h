@@ -6,8 +6,11 @@
 
 typedef struct cmus_build_options {
     int image_size;
-    int shard_mb;        /* images of a shard in MiB; a shard has at least one case */
-    const char *options; /* for dataset.json: a JSON object */
+    int shard_mb;               /* images of a shard in MiB, uncompressed; a shard has at least one case */
+    int compression;            /* deflate's level, 1 to 9; 0: none */
+    const char *options;        /* for dataset.json: a JSON object */
+    const char *const *further; /* [further_count]: files in the folder that the manifest lists, too */
+    size_t further_count;
 } cmus_build_options;
 
 /* Writes shard-NNNNN.h5, dataset.json and MANIFEST.sha256 into the folder. IO. */

@@ -4,9 +4,11 @@
 #include "cmus/log.h"
 #include "cmus/memory.h"
 #include "cmus/program.h"
+#include "describe.h"
 #include "manifest.h"
 #include "output_folder.h"
 #include "pack_options.h"
+#include "preview.h"
 #include "verify.h"
 
 static cmus_status judge(const cmus_pack_options *options, cmus_findings *findings) {
@@ -21,7 +23,10 @@ static cmus_status pack_list(const cmus_pack_options *options, const char *folde
                              cmus_findings *findings) {
     char *path = cmus_path_join(folder, "spool"), *made = cmus_pack_options_describe(options);
     cmus_prepared_image *prepared = cmus_allocate(list->image_count, sizeof *prepared);
-    cmus_build_options build = {.image_size = options->image_size, .shard_mb = options->shard_mb, .options = made};
+    cmus_build_options build = {.image_size = options->image_size,
+                                .shard_mb = options->shard_mb,
+                                .compression = options->compression,
+                                .options = made};
     cmus_spool spool;
     cmus_status status = cmus_spool_open(path, options->image_size, &spool);
     if (status == CMUS_OK)
@@ -50,6 +55,8 @@ static cmus_status pack(const cmus_pack_options *options) {
         status = pack_list(options, folder.partial, &list, &findings);
     if (status == CMUS_OK)
         status = cmus_output_folder_commit(&folder);
+    if (status == CMUS_OK && options->preview)
+        status = cmus_preview_write(options->out, options->preview);
     if (status == CMUS_OK)
         cmus_info("%s: %zu cases, %zu images, %zu classes", options->out, list.case_count, list.image_count,
                   list.class_count);
@@ -59,11 +66,22 @@ static cmus_status pack(const cmus_pack_options *options) {
     return status;
 }
 
+/* Looks at a packed data set instead of making one. */
+static cmus_status look(const cmus_pack_options *options, const char *folder) {
+    CMUS_TRY(options->verify ? cmus_verify_dataset(folder) : CMUS_OK);
+    CMUS_TRY(options->describe ? cmus_describe_dataset(folder) : CMUS_OK);
+    return options->preview ? cmus_preview_write(folder, options->preview) : CMUS_OK;
+}
+
 int main(int argc, char **argv) {
     cmus_program_begin("cmus-pack");
     cmus_pack_options options;
     cmus_pack_options_parse(argc, argv, &options);
-    cmus_status status = options.verify ? cmus_verify_dataset(options.verify) : pack(&options);
+    const char *folder = options.verify     ? options.verify
+                         : options.describe ? options.describe
+                         : !options.out     ? options.sources[0]
+                                            : NULL;
+    cmus_status status = folder ? look(&options, folder) : pack(&options);
     cmus_pack_options_free(&options);
     return cmus_program_end(status);
 }
