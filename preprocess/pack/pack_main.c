@@ -1,6 +1,7 @@
 /* cmus-pack: cases to HDF5 shards. */
 #include "build.h"
 #include "case_tree.h"
+#include "checks.h"
 #include "cmus/log.h"
 #include "cmus/memory.h"
 #include "cmus/program.h"
@@ -8,15 +9,33 @@
 #include "pack_options.h"
 #include "verify.h"
 
-static cmus_status judge(const cmus_pack_options *options, cmus_findings *findings) {
-    cmus_findings_print(findings);
-    if (findings->defects == 0)
-        return CMUS_OK;
-    return cmus_fail(CMUS_ERROR_DATA, "%zu defects, listed above; nothing was written to %s", findings->defects,
-                     options->out);
+typedef struct source {
+    const cmus_spool *spool;
+    const cmus_prepared_image *prepared;
+} source;
+
+static cmus_status give_gray(void *data, size_t image, uint8_t *gray) {
+    const source *self = data;
+    size_t count = self->spool->slot / 3, channels = self->prepared[image].gray ? 1 : 3;
+    uint8_t *pixels = cmus_allocate_raw(count, channels);
+    cmus_status status = cmus_spool_get(self->spool, image, pixels, count * channels);
+    if (status == CMUS_OK)
+        cmus_measure_gray(pixels, count, (int)channels, gray);
+    cmus_free(pixels);
+    return status;
 }
 
-static cmus_status pack_list(const cmus_pack_options *options, const char *folder, const cmus_case_list *list,
+static cmus_status check(const cmus_pack_options *options, cmus_case_list *list, const cmus_prepared_image *prepared,
+                         const cmus_spool *spool, cmus_findings *findings) {
+    source data = {spool, prepared};
+    CMUS_TRY(cmus_check_images(list, prepared, options->image_size, give_gray, &data, findings));
+    cmus_findings_print(findings);
+    CMUS_TRY(cmus_checks_judge(list, findings, options->on_error));
+    cmus_case_list_drop_rejected(list);
+    return CMUS_OK;
+}
+
+static cmus_status pack_list(const cmus_pack_options *options, const char *folder, cmus_case_list *list,
                              cmus_findings *findings) {
     char *path = cmus_path_join(folder, "spool"), *made = cmus_pack_options_describe(options);
     cmus_prepared_image *prepared = cmus_allocate(list->image_count, sizeof *prepared);
@@ -24,12 +43,14 @@ static cmus_status pack_list(const cmus_pack_options *options, const char *folde
     cmus_spool spool;
     cmus_status status = cmus_spool_open(path, options->image_size, &spool);
     if (status == CMUS_OK)
-        status = cmus_prepare_images(list, options->image_size, &options->decode, &spool, findings, prepared);
+        status = cmus_prepare_images(list, options->image_size, &options->decode, &spool, prepared);
     if (status == CMUS_OK)
-        status = judge(options, findings);
+        status = check(options, list, prepared, &spool, findings);
     if (status == CMUS_OK)
         status = cmus_build_dataset(folder, list, prepared, &spool, &build);
     cmus_spool_close(&spool);
+    for (size_t i = 0; i < list->image_count; i++)
+        cmus_free(prepared[i].damage);
     cmus_free(prepared);
     cmus_free(path);
     cmus_free(made);

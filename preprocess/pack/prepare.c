@@ -6,19 +6,12 @@
 /* Largest source file. */
 static const size_t FILE_LIMIT = (size_t)2 << 30;
 
-/* What one image's check came to. */
-typedef struct outcome {
-    char *damage; /* NULL if there is none */
-    bool more_pages;
-} outcome;
-
 typedef struct work {
     const cmus_case_list *list;
     int image_size;
     const cmus_decode_options *options;
     const cmus_spool *spool;
     cmus_prepared_image *prepared;
-    outcome *outcomes;
 } work;
 
 /* Makes RGB pixels gray in place if all of them are: [count][3] to [count]. */
@@ -43,14 +36,14 @@ static void decode_image(const work *self, size_t i, cmus_image *image) {
     }
     cmus_free(data);
     if (status != CMUS_OK)
-        self->outcomes[i].damage = cmus_copy_string(cmus_last_error());
+        self->prepared[i].damage = cmus_copy_string(cmus_last_error());
 }
 
 /* pixels: room for an RGB image of the final size. */
 static cmus_status prepare_image(const work *self, size_t i, uint8_t *pixels) {
     cmus_image image = {0};
     decode_image(self, i, &image);
-    if (self->outcomes[i].damage)
+    if (self->prepared[i].damage)
         return CMUS_OK;
     size_t count = (size_t)self->image_size * (size_t)self->image_size;
     cmus_image_resize(&image, CMUS_BILINEAR, self->image_size, self->image_size, pixels);
@@ -59,7 +52,10 @@ static cmus_status prepare_image(const work *self, size_t i, uint8_t *pixels) {
     self->prepared[i].width = image.width;
     self->prepared[i].height = image.height;
     self->prepared[i].gray = image.channels == 1 || reduce_to_gray(pixels, count);
-    self->outcomes[i].more_pages = image.more_pages;
+    self->prepared[i].more_pages = image.more_pages;
+    self->prepared[i].has_position = image.has_position;
+    self->prepared[i].has_person = image.has_person;
+    cmus_measure_image(&image, pixels, self->image_size, self->prepared[i].gray ? 1 : 3, &self->prepared[i].measures);
     cmus_image_free(&image);
     return cmus_spool_put(self->spool, i, pixels, self->prepared[i].gray ? count : 3 * count);
 }
@@ -101,28 +97,8 @@ static cmus_status prepare_all(const work *self) {
     return CMUS_OK;
 }
 
-static void report(const work *self, cmus_findings *findings) {
-    size_t several = 0, example = 0;
-    for (size_t i = 0; i < self->list->image_count; i++) {
-        if (self->outcomes[i].damage)
-            cmus_findings_add(findings, CMUS_DEFECT, NULL, self->list->images[i].shown, "%s", self->outcomes[i].damage);
-        if (self->outcomes[i].more_pages && several++ == 0)
-            example = i;
-    }
-    if (several)
-        cmus_findings_add(findings, CMUS_WARNING, NULL, self->list->images[example].shown,
-                          "has several pages, as have %zu other files: the first page is used", several - 1);
-}
-
 cmus_status cmus_prepare_images(const cmus_case_list *list, int image_size, const cmus_decode_options *options,
-                                const cmus_spool *spool, cmus_findings *findings, cmus_prepared_image *prepared) {
-    work self = {list, image_size, options, spool, prepared, NULL};
-    self.outcomes = cmus_allocate(list->image_count, sizeof *self.outcomes);
-    cmus_status status = prepare_all(&self);
-    if (status == CMUS_OK)
-        report(&self, findings);
-    for (size_t i = 0; i < list->image_count; i++)
-        cmus_free(self.outcomes[i].damage);
-    cmus_free(self.outcomes);
-    return status;
+                                const cmus_spool *spool, cmus_prepared_image *prepared) {
+    work self = {list, image_size, options, spool, prepared};
+    return prepare_all(&self);
 }

@@ -6,8 +6,8 @@
 
 #include "case_list.h"
 #include "cmus/file.h"
-#include "findings.h"
 #include "image.h"
+#include "measure.h"
 #include "spool.h"
 
 /* What is known of an image after it was decoded. */
@@ -15,12 +15,15 @@ typedef struct cmus_prepared_image {
     bool gray;                     /* all pixels: the spool holds one channel */
     char sha256[CMUS_SHA256_TEXT]; /* of the source file */
     cmus_image_type type;
-    int bits, width, height; /* of the source image, upright */
+    int bits, width, height;                   /* of the source image, upright */
+    bool more_pages, has_position, has_person; /* as in image.h */
+    cmus_image_measures measures;
+    char *damage; /* why it can't be used, without a path; NULL: none */
 } cmus_prepared_image;
 
-/* prepared: [list->image_count]. Damaged files become findings, in the order of the list whatever the number of
- * threads. IO if the spool can't be written. */
+/* prepared: [list->image_count]. Damaged files are no failure, but an image with `damage`. IO if the spool can't be
+ * written. The caller frees the images' `damage`. */
 cmus_status cmus_prepare_images(const cmus_case_list *list, int image_size, const cmus_decode_options *options,
-                                const cmus_spool *spool, cmus_findings *findings, cmus_prepared_image *prepared);
+                                const cmus_spool *spool, cmus_prepared_image *prepared);
 
 #endif
