@@ -28,6 +28,8 @@ void cmus_file_writer_add(cmus_file_writer *writer, const void *data, size_t siz
 void cmus_file_writer_print(cmus_file_writer *writer, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* A CSV field by RFC 4180: quoted if it holds a comma, a quote, a line break or a blank at an end. No separator. */
 void cmus_file_writer_csv(cmus_file_writer *writer, const char *text);
+/* Text between tags or in a quoted attribute of HTML: made valid (utf8.h), and & < > " ' escaped. */
+void cmus_file_writer_html(cmus_file_writer *writer, const char *text);
 /* Both free the writer. */
 cmus_status cmus_file_writer_commit(cmus_file_writer *writer);
 void cmus_file_writer_discard(cmus_file_writer *writer);

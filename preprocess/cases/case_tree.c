@@ -8,6 +8,7 @@
 #include "cmus/dataset_index.h"
 #include "cmus/file.h"
 #include "cmus/memory.h"
+#include "cmus/utf8.h"
 #include "identity.h"
 
 /* What the functions of one scan share. */
@@ -29,27 +30,6 @@ typedef struct patient_list {
     size_t count, capacity;
 } patient_list;
 
-/* Ids become texts in CSV files, JSON and HDF5: they must be UTF-8 without control characters. */
-static bool is_clean_text(const char *text) {
-    const unsigned char *c = (const unsigned char *)text;
-    while (*c) {
-        if (*c < 0x20 || *c == 0x7F)
-            return false;
-        int more = *c < 0x80                 ? 0
-                   : *c >= 0xC2 && *c < 0xE0 ? 1
-                   : *c >= 0xE0 && *c < 0xF0 ? 2
-                   : *c >= 0xF0 && *c < 0xF5 ? 3
-                                             : -1;
-        if (more < 0 || (*c == 0xE0 && c[1] < 0xA0) || (*c == 0xED && c[1] > 0x9F) || (*c == 0xF0 && c[1] < 0x90) ||
-            (*c == 0xF4 && c[1] > 0x8F))
-            return false;
-        for (c++; more > 0; more--, c++)
-            if ((*c & 0xC0) != 0x80)
-                return false;
-    }
-    return true;
-}
-
 /* A finding of no case. */
 static void note(const scan *self, cmus_severity severity, const char *path, const char *what) {
     char *shown = cmus_identity_path(self->options->identity, path);
@@ -59,7 +39,7 @@ static void note(const scan *self, cmus_severity severity, const char *path, con
 
 /* A name that can't go into a data set is a defect. */
 static bool take_name(const scan *self, const char *path, const char *name) {
-    if (is_clean_text(name) && 2 * strlen(name) + 1 < CMUS_ID_BYTES)
+    if (cmus_utf8_is_clean(name) && 2 * strlen(name) + 1 < CMUS_ID_BYTES)
         return true;
     note(self, CMUS_DEFECT, path, "the name is not UTF-8 without control characters, or is too long; rename it");
     return false;

@@ -23,9 +23,37 @@ cmus_status cmus_image_begin(uint64_t width, uint64_t height, int channels, cons
     return CMUS_OK;
 }
 
+cmus_status cmus_image_check_memory(const cmus_image *image, uint64_t bytes) {
+    const uint64_t limit = 16 * (uint64_t)image->width * (uint64_t)image->height + ((uint64_t)16 << 20);
+    if (bytes > limit)
+        return cmus_fail(CMUS_ERROR_LIMIT,
+                         "%d x %d pixels in pieces of %llu bytes need more memory than the limit of %llu", image->width,
+                         image->height, (unsigned long long)bytes, (unsigned long long)limit);
+    return CMUS_OK;
+}
+
 void cmus_image_free(cmus_image *image) {
     cmus_free(image->pixels);
     memset(image, 0, sizeof *image);
+}
+
+/* RGB with three equal samples everywhere to gray, in place. An image with colour is known by its first pixels, mostly.
+ */
+static void reduce_to_gray(cmus_image *image) {
+    enum { STRETCH = 4096 };
+    size_t count = (size_t)image->width * (size_t)image->height;
+    for (size_t start = 0; start < count; start += STRETCH) {
+        const uint8_t *rgb = image->pixels + 3 * start;
+        size_t length = count - start < STRETCH ? count - start : STRETCH;
+        uint8_t differ = 0;
+        for (size_t i = 0; i < length; i++)
+            differ |= (uint8_t)((rgb[3 * i] ^ rgb[3 * i + 1]) | (rgb[3 * i] ^ rgb[3 * i + 2]));
+        if (differ)
+            return;
+    }
+    for (size_t i = 0; i < count; i++)
+        image->pixels[i] = image->pixels[3 * i];
+    image->channels = 1;
 }
 
 cmus_status cmus_image_decode(const uint8_t *data, size_t size, const cmus_decode_options *options, cmus_image *image) {
@@ -44,6 +72,8 @@ cmus_status cmus_image_decode(const uint8_t *data, size_t size, const cmus_decod
         status = cmus_fail(CMUS_ERROR_FORMAT, "not a JPEG, PNG or TIFF file by its first bytes");
     if (status != CMUS_OK)
         cmus_image_free(image);
+    else if (image->channels == 3)
+        reduce_to_gray(image);
     return status;
 }
 

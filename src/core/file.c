@@ -11,6 +11,7 @@
 
 #include "cmus/log.h"
 #include "cmus/memory.h"
+#include "cmus/utf8.h"
 
 /* FLUSH_STEP: so many bytes after the last ones, the disk is told to begin with what was written. */
 enum { BUFFER_SIZE = 1 << 16, FLUSH_STEP = 8 << 20 };
@@ -188,6 +189,18 @@ static cmus_status rename_and_sync(const char *temporary, const char *path) {
     cmus_status status = cmus_folder_sync(folder);
     cmus_free(folder);
     return status;
+}
+
+void cmus_file_writer_html(cmus_file_writer *writer, const char *text) {
+    char *valid = cmus_utf8_valid(text);
+    for (const char *at = valid; *at;) {
+        size_t plain = strcspn(at, "&<>\"'");
+        cmus_file_writer_add(writer, at, plain);
+        at += plain;
+        if (*at)
+            cmus_file_writer_print(writer, "&#%d;", *at++);
+    }
+    cmus_free(valid);
 }
 
 cmus_status cmus_file_writer_commit(cmus_file_writer *writer) {
