@@ -1,4 +1,6 @@
 cmus_unit_test(test_image cmus_image)
+cmus_unit_test(test_metadata cmus_image)
+cmus_unit_test(test_formats cmus_image JPEG::JPEG PNG::PNG TIFF::TIFF)
 cmus_unit_test(test_splits cmus_data)
 cmus_unit_test(test_dataset cmus_packing)
 cmus_unit_test(test_resize cmus_image)

@@ -32,19 +32,6 @@ static void turns_upright(void) {
     }
 }
 
-static void reads_exif(void) {
-    static const uint8_t little[] = "II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0";
-    static const uint8_t big[] = "MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x08\0\0";
-    CU_ASSERT_EQUAL(cmus_exif_orientation(little, sizeof little), 6);
-    CU_ASSERT_EQUAL(cmus_exif_orientation(big, sizeof big), 8);
-    for (size_t size = 0; size < 22; size++) { /* cut anywhere, in memory of that size */
-        uint8_t *cut = cmus_allocate(size, 1);
-        memcpy(cut, little, size);
-        CU_ASSERT_EQUAL(cmus_exif_orientation(cut, size), 1);
-        cmus_free(cut);
-    }
-}
-
 static void stretches_16_bit(void) {
     static const uint16_t samples[5] = {1000, 2000, 1500, 3000, 1001};
     uint8_t pixels[5];
@@ -78,7 +65,6 @@ static void refuses_what_is_no_image(void) {
 int main(void) {
     static const unit_test tests[] = {
         {"turns upright", turns_upright},
-        {"reads EXIF", reads_exif},
         {"stretches 16 bits", stretches_16_bit},
         {"refuses what is no image", refuses_what_is_no_image},
     };
