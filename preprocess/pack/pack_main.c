@@ -48,7 +48,7 @@ int main(int argc, char **argv) {
     bool several = cmus_launched_as_several();
     cmus_communicator communicator = begin_ranks(&argc, &argv);
     cmus_pack_options options;
-    cmus_pack_options_parse(argc, argv, &options);
+    cmus_pack_options_parse(communicator.rank, argc, argv, &options);
     const char *folder = options.verify     ? options.verify
                          : options.describe ? options.describe
                          : !options.out     ? options.sources[0]
@@ -60,6 +60,7 @@ int main(int argc, char **argv) {
         status = look(&options, folder);
     cmus_pack_options_free(&options);
     int code = communicator.rank == 0 ? cmus_program_end(status) : 0;
+    cmus_broadcast(&communicator, &code, sizeof code, 0);
     if (several)
         cmus_communicator_end();
     return code;

@@ -65,9 +65,9 @@ static uint64_t block_key(const work *self, size_t first, size_t count) {
     const cmus_decode_options *decode = &self->options->decode;
     const int64_t common[] = {self->store->image_size, self->options->filter,  decode->pixel_limit,
                               decode->window_low,      decode->window_high, (int64_t)sizeof(cmus_prepared_image)};
-    const char *version = cmus_version();
+    const char *version = cmus_version(), *revision = cmus_git_revision();
     uint64_t key = cmus_hash_bytes(version, strlen(version));
-    uint64_t parts[] = {key, cmus_hash_bytes(common, sizeof common)};
+    uint64_t parts[] = {key, cmus_hash_bytes(revision, strlen(revision)), cmus_hash_bytes(common, sizeof common)};
     key = cmus_hash_bytes(parts, sizeof parts);
     for (size_t i = first; i < first + count; i++) {
         const char *path = self->list->images[i].path;
