@@ -22,10 +22,14 @@ cmus_status cmus_file_write(const char *path, const void *data, size_t size);
 /* The same in pieces. Errors are kept until commit, which reports the first one and removes the temporary file. */
 typedef struct cmus_file_writer cmus_file_writer;
 cmus_status cmus_file_writer_open(const char *path, cmus_file_writer **writer);
+/* A file that only this user may read. */
+cmus_status cmus_file_writer_open_private(const char *path, cmus_file_writer **writer);
 void cmus_file_writer_add(cmus_file_writer *writer, const void *data, size_t size);
 void cmus_file_writer_print(cmus_file_writer *writer, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* A CSV field by RFC 4180: quoted if it holds a comma, a quote, a line break or a blank at an end. No separator. */
 void cmus_file_writer_csv(cmus_file_writer *writer, const char *text);
+/* Text between tags or in a quoted attribute of HTML: made valid (utf8.h), and & < > " ' escaped. */
+void cmus_file_writer_html(cmus_file_writer *writer, const char *text);
 /* Both free the writer. */
 cmus_status cmus_file_writer_commit(cmus_file_writer *writer);
 void cmus_file_writer_discard(cmus_file_writer *writer);
@@ -59,6 +63,8 @@ char *cmus_path_join(const char *folder, const char *name);
 /* SHA-256 as 64 lower-case hexadecimal digits and a zero. */
 enum { CMUS_SHA256_TEXT = 65 };
 void cmus_sha256(const void *data, size_t size, char text[CMUS_SHA256_TEXT]);
+/* HMAC-SHA256 (RFC 2104) in the same form. */
+void cmus_hmac_sha256(const void *key, size_t key_size, const void *data, size_t size, char text[CMUS_SHA256_TEXT]);
 cmus_status cmus_sha256_file(const char *path, char text[CMUS_SHA256_TEXT]);
 /* Copies a file to `copy`, which must not exist, and gives the SHA-256 of the bytes that were copied: the file is read
  * once. `tell`, if not NULL, gets `data` and the bytes of each part. For copies that do not outlive the process:

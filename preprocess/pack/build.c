@@ -8,43 +8,54 @@
 #include "cmus/memory.h"
 #include "cmus/program.h"
 #include "shard_writer.h"
+#include "statistics.h"
 
 typedef struct builder {
     const char *folder;
-    const cmus_case_tree *tree;
+    const cmus_case_list *list;
     const cmus_prepared_image *prepared;
     const cmus_spool *spool;
     const cmus_build_options *options;
-    size_t first_image; /* of the shard that is written */
+    size_t *image_of; /* the list's image for each of the shard that is written */
 } builder;
 
-/* Cases `first` to `first + count - 1` of the tree, and whether all of their TEM images are gray. */
+/* Cases `first` to `first + count - 1` of the list, their images, and whether all of their TEM images are gray. */
 typedef struct shard_plan {
-    size_t first, count, tem_images;
+    size_t first, count, single_images, tem_images;
     bool gray;
 } shard_plan;
 
-static bool has_gray_bag(const builder *self, const cmus_tree_case *one) {
-    for (int i = 0; i < one->tem_count; i++)
-        if (!self->prepared[one->first_image + 2 + (size_t)i].gray)
+/* Images of a case besides its bag. */
+static size_t single_images(const cmus_case_list *list) {
+    return (size_t)list->has[CMUS_IMAGE_OM] + (size_t)list->has[CMUS_IMAGE_IM];
+}
+
+static int bag_size(const cmus_case_list *list, const cmus_source_case *one) {
+    return list->has[CMUS_IMAGE_TEM] ? one->tem_count : 0;
+}
+
+static bool has_gray_bag(const builder *self, const cmus_source_case *one) {
+    for (int i = 0; i < bag_size(self->list, one); i++)
+        if (!self->prepared[one->first_tem + (size_t)i].gray)
             return false;
     return true;
 }
 
 static size_t plan_bytes(const builder *self, const shard_plan *plan) {
     size_t pixels = (size_t)self->options->image_size * (size_t)self->options->image_size;
-    return pixels * (6 * plan->count + (plan->gray ? 1 : 3) * plan->tem_images);
+    return pixels * (3 * plan->single_images + (plan->gray ? 1 : 3) * plan->tem_images);
 }
 
 /* The next shard takes cases as long as it stays within the size. */
 static shard_plan plan_shard(const builder *self, size_t first) {
     size_t limit = (size_t)self->options->shard_mb << 20;
     shard_plan plan = {.first = first, .gray = true};
-    while (first + plan.count < self->tree->case_count && plan.count < CMUS_SHARD_CASES) {
-        const cmus_tree_case *next = &self->tree->cases[first + plan.count];
+    while (first + plan.count < self->list->case_count && plan.count < CMUS_SHARD_CASES) {
+        const cmus_source_case *next = &self->list->cases[first + plan.count];
         shard_plan larger = {.first = first,
                              .count = plan.count + 1,
-                             .tem_images = plan.tem_images + (size_t)next->tem_count,
+                             .single_images = plan.single_images + single_images(self->list),
+                             .tem_images = plan.tem_images + (size_t)bag_size(self->list, next),
                              .gray = plan.gray && has_gray_bag(self, next)};
         if (plan.count > 0 && plan_bytes(self, &larger) > limit)
             break;
@@ -56,7 +67,7 @@ static shard_plan plan_shard(const builder *self, size_t first) {
 /* Image `number` of the shard out of the spool, gray repeated where RGB is wanted. */
 static cmus_status give_image(void *data, size_t number, int channels, uint8_t *pixels) {
     const builder *self = data;
-    size_t image = self->first_image + number, count = self->spool->slot / 3;
+    size_t image = self->image_of[number], count = self->spool->slot / 3;
     if (!self->prepared[image].gray || channels == 1)
         return cmus_spool_get(self->spool, image, pixels, (size_t)channels * count);
     const uint8_t *gray = pixels + 2 * count;
@@ -66,47 +77,80 @@ static cmus_status give_image(void *data, size_t number, int channels, uint8_t *
     return CMUS_OK;
 }
 
-static cmus_status write_shard(builder *self, const shard_plan *plan, cmus_shard_entry *entry) {
-    const cmus_tree_case *cases = self->tree->cases + plan->first;
-    size_t images = 2 * plan->count + plan->tem_images;
-    int64_t *tem_offset = cmus_allocate(plan->count + 1, sizeof *tem_offset);
-    int32_t *label = cmus_allocate(plan->count, sizeof *label);
-    const char **case_id = cmus_allocate(plan->count, sizeof *case_id);
-    const char **patient_id = cmus_allocate(plan->count, sizeof *patient_id);
-    char **source = cmus_allocate(images, sizeof *source);
-    self->first_image = cases[0].first_image;
+/* What the shard needs besides pixels; free_tables() frees it. */
+typedef struct shard_tables {
+    size_t images;
+    int64_t *tem_offset;
+    int32_t *label;
+    const char **case_id, **patient_id;
+    char **source;
+} shard_tables;
+
+static void add_image(builder *self, shard_tables *tables, size_t image) {
+    self->image_of[tables->images] = image;
+    tables->source[tables->images++] =
+        cmus_format_string("%s  %s", self->prepared[image].sha256, self->list->images[image].source);
+}
+
+static void make_tables(builder *self, const shard_plan *plan, shard_tables *tables) {
+    const cmus_case_list *list = self->list;
+    size_t images = plan->single_images + plan->tem_images;
+    *tables = (shard_tables){.tem_offset = cmus_allocate(plan->count + 1, sizeof *tables->tem_offset),
+                             .label = cmus_allocate(plan->count, sizeof *tables->label),
+                             .case_id = cmus_allocate(plan->count, sizeof *tables->case_id),
+                             .patient_id = cmus_allocate(plan->count, sizeof *tables->patient_id),
+                             .source = cmus_allocate(images, sizeof *tables->source)};
+    self->image_of = cmus_allocate(images, sizeof *self->image_of);
     for (size_t i = 0; i < plan->count; i++) {
-        tem_offset[i + 1] = tem_offset[i] + cases[i].tem_count;
-        label[i] = cases[i].label;
-        case_id[i] = cases[i].case_id;
-        patient_id[i] = cases[i].patient_id;
+        const cmus_source_case *one = &list->cases[plan->first + i];
+        int bag = bag_size(list, one);
+        tables->tem_offset[i + 1] = tables->tem_offset[i] + bag;
+        tables->label[i] = one->label;
+        tables->case_id[i] = one->case_id;
+        tables->patient_id[i] = one->patient_id;
+        if (list->has[CMUS_IMAGE_OM])
+            add_image(self, tables, (size_t)one->om);
+        if (list->has[CMUS_IMAGE_IM])
+            add_image(self, tables, (size_t)one->im);
+        for (int tem = 0; tem < bag; tem++)
+            add_image(self, tables, one->first_tem + (size_t)tem);
     }
-    for (size_t i = 0; i < images; i++)
-        source[i] = cmus_format_string("%s  %s", self->prepared[self->first_image + i].sha256,
-                                       self->tree->images[self->first_image + i].source);
+}
+
+static void free_tables(builder *self, shard_tables *tables) {
+    for (size_t i = 0; i < tables->images; i++)
+        cmus_free(tables->source[i]);
+    cmus_free(tables->source);
+    cmus_free(tables->tem_offset);
+    cmus_free(tables->label);
+    cmus_free(tables->case_id);
+    cmus_free(tables->patient_id);
+    cmus_free(self->image_of);
+    self->image_of = NULL;
+}
+
+static cmus_status write_shard(builder *self, const shard_plan *plan, cmus_shard_entry *entry) {
+    shard_tables tables;
+    make_tables(self, plan, &tables);
     cmus_shard_content content = {.image_size = self->options->image_size,
-                                  .classes = (const char *const *)self->tree->classes,
-                                  .class_count = (int)self->tree->class_count,
+                                  .classes = (const char *const *)self->list->classes,
+                                  .class_count = (int)self->list->class_count,
                                   .cases = (int)plan->count,
-                                  .tem_offset = tem_offset,
-                                  .label = label,
-                                  .case_id = case_id,
-                                  .patient_id = patient_id,
-                                  .source = (const char *const *)source,
+                                  .tem_offset = tables.tem_offset,
+                                  .label = tables.label,
+                                  .case_id = tables.case_id,
+                                  .patient_id = tables.patient_id,
+                                  .source = (const char *const *)tables.source,
                                   .tem_channels = plan->gray ? 1 : 3,
+                                  .compression = self->options->compression,
                                   .image = give_image,
                                   .data = self};
+    memcpy(content.has, self->list->has, sizeof content.has);
     char *path = cmus_path_join(self->folder, entry->file);
     entry->cases = (int)plan->count;
     cmus_status status = cmus_shard_write(path, &content, entry->sha256);
     cmus_free(path);
-    for (size_t i = 0; i < images; i++)
-        cmus_free(source[i]);
-    cmus_free(source);
-    cmus_free(tem_offset);
-    cmus_free(label);
-    cmus_free(case_id);
-    cmus_free(patient_id);
+    free_tables(self, &tables);
     return status;
 }
 
@@ -114,23 +158,31 @@ static int compare_texts(const void *a, const void *b) {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static int count_patients(const cmus_case_tree *tree) {
-    const char **ids = cmus_allocate(tree->case_count, sizeof *ids);
+static int count_patients(const cmus_case_list *list) {
+    const char **ids = cmus_allocate(list->case_count, sizeof *ids);
     int patients = 0;
-    for (size_t i = 0; i < tree->case_count; i++)
-        ids[i] = tree->cases[i].patient_id;
-    qsort(ids, tree->case_count, sizeof *ids, compare_texts);
-    for (size_t i = 0; i < tree->case_count; i++)
+    for (size_t i = 0; i < list->case_count; i++)
+        ids[i] = list->cases[i].patient_id;
+    qsort(ids, list->case_count, sizeof *ids, compare_texts);
+    for (size_t i = 0; i < list->case_count; i++)
         patients += i == 0 || strcmp(ids[i], ids[i - 1]) != 0;
     cmus_free(ids);
     return patients;
 }
 
+/* Those of all cases: an image that two cases share is packed twice. */
+static int64_t count_images(const cmus_case_list *list) {
+    int64_t images = 0;
+    for (size_t i = 0; i < list->case_count; i++)
+        images += (int64_t)single_images(list) + bag_size(list, &list->cases[i]);
+    return images;
+}
+
 static cmus_status write_shards(builder *self, cmus_dataset_index *index) {
     size_t capacity = 0, done = 0;
     cmus_progress progress = {0};
-    cmus_progress_begin(&progress, "packed", "cases", (int64_t)self->tree->case_count);
-    while (done < self->tree->case_count) {
+    cmus_progress_begin(&progress, "packed", "cases", (int64_t)self->list->case_count);
+    while (done < self->list->case_count) {
         index->shards = cmus_grow(index->shards, &capacity, (size_t)index->shard_count + 1, sizeof *index->shards);
         cmus_shard_entry *entry = &index->shards[index->shard_count];
         entry->file = cmus_format_string("shard-%05d.h5", index->shard_count++);
@@ -143,22 +195,24 @@ static cmus_status write_shards(builder *self, cmus_dataset_index *index) {
     return CMUS_OK;
 }
 
-cmus_status cmus_build_dataset(const char *folder, const cmus_case_tree *tree, const cmus_prepared_image *prepared,
+cmus_status cmus_build_dataset(const char *folder, const cmus_case_list *list, const cmus_prepared_image *prepared,
                                const cmus_spool *spool, const cmus_build_options *options) {
-    builder self = {.folder = folder, .tree = tree, .prepared = prepared, .spool = spool, .options = options};
+    builder self = {.folder = folder, .list = list, .prepared = prepared, .spool = spool, .options = options};
     cmus_dataset_index index = {.tool_version = cmus_copy_string(cmus_version()),
                                 .image_size = options->image_size,
-                                .class_count = (int)tree->class_count,
-                                .classes = cmus_allocate(tree->class_count, sizeof *index.classes),
-                                .cases = (int)tree->case_count,
-                                .patients = count_patients(tree),
-                                .images = (int64_t)tree->image_count,
-                                .options = cmus_copy_string(options->options)};
-    for (size_t i = 0; i < tree->class_count; i++)
-        index.classes[i] = cmus_copy_string(tree->classes[i]);
+                                .class_count = (int)list->class_count,
+                                .classes = cmus_allocate(list->class_count, sizeof *index.classes),
+                                .cases = (int)list->case_count,
+                                .patients = count_patients(list),
+                                .images = count_images(list),
+                                .options = cmus_copy_string(options->options),
+                                .statistics = cmus_describe_images(list, prepared)};
+    memcpy(index.has, list->has, sizeof index.has);
+    for (size_t i = 0; i < list->class_count; i++)
+        index.classes[i] = cmus_copy_string(list->classes[i]);
     cmus_status status = write_shards(&self, &index);
     if (status == CMUS_OK)
-        status = cmus_dataset_index_write(folder, &index);
+        status = cmus_dataset_index_write(folder, &index, options->further, options->further_count);
     cmus_dataset_index_free(&index);
     return status;
 }

@@ -13,7 +13,7 @@ typedef struct outcome {
 } outcome;
 
 typedef struct work {
-    const cmus_case_tree *tree;
+    const cmus_case_list *list;
     int image_size;
     const cmus_decode_options *options;
     const cmus_spool *spool;
@@ -33,7 +33,7 @@ static bool reduce_to_gray(uint8_t *pixels, size_t count) {
 
 /* Sets what is known of image i; a file that can't be used is no failure, but an outcome. */
 static void decode_image(const work *self, size_t i, cmus_image *image) {
-    const char *path = self->tree->images[i].path;
+    const char *path = self->list->images[i].path;
     char *data;
     size_t size;
     cmus_status status = cmus_file_read(path, FILE_LIMIT, &data, &size);
@@ -54,6 +54,10 @@ static cmus_status prepare_image(const work *self, size_t i, uint8_t *pixels) {
         return CMUS_OK;
     size_t count = (size_t)self->image_size * (size_t)self->image_size;
     cmus_image_resize(&image, CMUS_BILINEAR, self->image_size, self->image_size, pixels);
+    self->prepared[i].type = image.type;
+    self->prepared[i].bits = image.bits;
+    self->prepared[i].width = image.width;
+    self->prepared[i].height = image.height;
     self->prepared[i].gray = image.channels == 1 || reduce_to_gray(pixels, count);
     self->outcomes[i].more_pages = image.more_pages;
     cmus_image_free(&image);
@@ -62,7 +66,7 @@ static cmus_status prepare_image(const work *self, size_t i, uint8_t *pixels) {
 
 /* All images; the first failure to write stops the others. */
 static cmus_status prepare_all(const work *self) {
-    size_t total = self->tree->image_count, done = 0;
+    size_t total = self->list->image_count, done = 0;
     cmus_status first = CMUS_OK;
     char *message = NULL;
     cmus_progress progress = {0};
@@ -99,25 +103,25 @@ static cmus_status prepare_all(const work *self) {
 
 static void report(const work *self, cmus_findings *findings) {
     size_t several = 0, example = 0;
-    for (size_t i = 0; i < self->tree->image_count; i++) {
+    for (size_t i = 0; i < self->list->image_count; i++) {
         if (self->outcomes[i].damage)
-            cmus_findings_add(findings, CMUS_DEFECT, self->tree->images[i].path, "%s", self->outcomes[i].damage);
+            cmus_findings_add(findings, CMUS_DEFECT, NULL, self->list->images[i].shown, "%s", self->outcomes[i].damage);
         if (self->outcomes[i].more_pages && several++ == 0)
             example = i;
     }
     if (several)
-        cmus_findings_add(findings, CMUS_WARNING, self->tree->images[example].path,
+        cmus_findings_add(findings, CMUS_WARNING, NULL, self->list->images[example].shown,
                           "has several pages, as have %zu other files: the first page is used", several - 1);
 }
 
-cmus_status cmus_prepare_images(const cmus_case_tree *tree, int image_size, const cmus_decode_options *options,
+cmus_status cmus_prepare_images(const cmus_case_list *list, int image_size, const cmus_decode_options *options,
                                 const cmus_spool *spool, cmus_findings *findings, cmus_prepared_image *prepared) {
-    work self = {tree, image_size, options, spool, prepared, NULL};
-    self.outcomes = cmus_allocate(tree->image_count, sizeof *self.outcomes);
+    work self = {list, image_size, options, spool, prepared, NULL};
+    self.outcomes = cmus_allocate(list->image_count, sizeof *self.outcomes);
     cmus_status status = prepare_all(&self);
     if (status == CMUS_OK)
         report(&self, findings);
-    for (size_t i = 0; i < tree->image_count; i++)
+    for (size_t i = 0; i < list->image_count; i++)
         cmus_free(self.outcomes[i].damage);
     cmus_free(self.outcomes);
     return status;

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -42,6 +43,14 @@ void cmus_sha256(const void *data, size_t size, char text[CMUS_SHA256_TEXT]) {
     EVP_MD_CTX *context = begin_digest();
     EVP_DigestUpdate(context, data, size);
     end_digest(context, text);
+}
+
+void cmus_hmac_sha256(const void *key, size_t key_size, const void *data, size_t size, char text[CMUS_SHA256_TEXT]) {
+    unsigned char hash[EVP_MAX_MD_SIZE];
+    unsigned length = 0;
+    if (!HMAC(EVP_sha256(), key, (int)key_size, data, size, hash, &length) || length != 32)
+        cmus_fatal("libcrypto can't compute HMAC-SHA256");
+    to_text(hash, text);
 }
 
 /* Where the bytes of a file go as they are read; to -1: nowhere. */

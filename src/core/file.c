@@ -11,6 +11,7 @@
 
 #include "cmus/log.h"
 #include "cmus/memory.h"
+#include "cmus/utf8.h"
 
 enum { BUFFER_SIZE = 1 << 16 };
 
@@ -73,13 +74,13 @@ static void flush_buffer(cmus_file_writer *writer) {
     writer->used = 0;
 }
 
-cmus_status cmus_file_writer_open(const char *path, cmus_file_writer **result) {
+static cmus_status open_writer(const char *path, mode_t mode, cmus_file_writer **result) {
     *result = NULL;
     cmus_file_writer *writer = cmus_allocate(1, sizeof *writer);
     writer->path = cmus_copy_string(path);
     writer->temporary = cmus_format_string("%s.%ld.tmp", path, (long)getpid());
     unlink(writer->temporary); /* left by a killed process that had this id */
-    writer->descriptor = open(writer->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    writer->descriptor = open(writer->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
     if (writer->descriptor < 0) {
         cmus_status status = cmus_fail(CMUS_ERROR_IO, "can't write %s: %s", path, strerror(errno));
         cmus_free(writer->path);
@@ -89,6 +90,14 @@ cmus_status cmus_file_writer_open(const char *path, cmus_file_writer **result) {
     }
     *result = writer;
     return CMUS_OK;
+}
+
+cmus_status cmus_file_writer_open(const char *path, cmus_file_writer **result) {
+    return open_writer(path, 0666, result);
+}
+
+cmus_status cmus_file_writer_open_private(const char *path, cmus_file_writer **result) {
+    return open_writer(path, 0600, result);
 }
 
 void cmus_file_writer_add(cmus_file_writer *writer, const void *data, size_t size) {
@@ -157,6 +166,18 @@ static cmus_status rename_and_sync(const char *temporary, const char *path) {
     cmus_status status = cmus_folder_sync(folder);
     cmus_free(folder);
     return status;
+}
+
+void cmus_file_writer_html(cmus_file_writer *writer, const char *text) {
+    char *valid = cmus_utf8_valid(text);
+    for (const char *at = valid; *at;) {
+        size_t plain = strcspn(at, "&<>\"'");
+        cmus_file_writer_add(writer, at, plain);
+        at += plain;
+        if (*at)
+            cmus_file_writer_print(writer, "&#%d;", *at++);
+    }
+    cmus_free(valid);
 }
 
 cmus_status cmus_file_writer_commit(cmus_file_writer *writer) {

@@ -42,20 +42,31 @@ void scratch_dataset_write(scratch_dataset *dataset) {
     cmus_folder_remove(dataset->folder);
     CU_ASSERT_EQUAL_FATAL(cmus_folder_make(dataset->folder), CMUS_OK);
     cmus_shard_entry entry = {.file = (char *)shard_name, .cases = cases};
-    cmus_shard_content content = {
-        dataset->side,         classes,       2, cases, tem_offset, label, ids, ids, source, 3,
-        scratch_dataset_image, &dataset->side};
+    cmus_shard_content content = {.image_size = dataset->side,
+                                  .classes = classes,
+                                  .class_count = 2,
+                                  .cases = cases,
+                                  .has = {true, true, true},
+                                  .tem_offset = tem_offset,
+                                  .label = label,
+                                  .case_id = ids,
+                                  .patient_id = ids,
+                                  .source = source,
+                                  .tem_channels = 3,
+                                  .image = scratch_dataset_image,
+                                  .data = &dataset->side};
     CU_ASSERT_EQUAL_FATAL(cmus_shard_write(scratch_dataset_shard(dataset), &content, entry.sha256), CMUS_OK);
     cmus_free(source);
     cmus_dataset_index index = {.tool_version = "1",
                                 .image_size = dataset->side,
                                 .class_count = 2,
                                 .classes = (char **)classes,
+                                .has = {true, true, true},
                                 .cases = cases,
                                 .patients = cases,
                                 .images = images,
                                 .options = "{}",
                                 .shard_count = 1,
                                 .shards = &entry};
-    CU_ASSERT_EQUAL_FATAL(cmus_dataset_index_write(dataset->folder, &index), CMUS_OK);
+    CU_ASSERT_EQUAL_FATAL(cmus_dataset_index_write(dataset->folder, &index, NULL, 0), CMUS_OK);
 }
