@@ -4,8 +4,10 @@
 #include "cmus/log.h"
 #include "cmus/memory.h"
 #include "cmus/program.h"
+#include "describe.h"
 #include "output_folder.h"
 #include "pack_options.h"
+#include "preview.h"
 #include "verify.h"
 
 static cmus_status judge(const cmus_pack_options *options, cmus_findings *findings) {
@@ -50,6 +52,8 @@ static cmus_status pack(const cmus_pack_options *options) {
         status = pack_list(options, folder.partial, &list, &findings);
     if (status == CMUS_OK)
         status = cmus_output_folder_commit(&folder);
+    if (status == CMUS_OK && options->preview)
+        status = cmus_preview_write(options->out, options->preview);
     if (status == CMUS_OK)
         cmus_info("%s: %zu cases, %zu images, %zu classes", options->out, list.case_count, list.image_count,
                   list.class_count);
@@ -59,11 +63,22 @@ static cmus_status pack(const cmus_pack_options *options) {
     return status;
 }
 
+/* Looks at a packed data set instead of making one. */
+static cmus_status look(const cmus_pack_options *options, const char *folder) {
+    CMUS_TRY(options->verify ? cmus_verify_dataset(folder) : CMUS_OK);
+    CMUS_TRY(options->describe ? cmus_describe_dataset(folder) : CMUS_OK);
+    return options->preview ? cmus_preview_write(folder, options->preview) : CMUS_OK;
+}
+
 int main(int argc, char **argv) {
     cmus_program_begin("cmus-pack");
     cmus_pack_options options;
     cmus_pack_options_parse(argc, argv, &options);
-    cmus_status status = options.verify ? cmus_verify_dataset(options.verify) : pack(&options);
+    const char *folder = options.verify     ? options.verify
+                         : options.describe ? options.describe
+                         : !options.out     ? options.sources[0]
+                                            : NULL;
+    cmus_status status = folder ? look(&options, folder) : pack(&options);
     cmus_pack_options_free(&options);
     return cmus_program_end(status);
 }
