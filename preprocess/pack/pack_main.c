@@ -5,13 +5,14 @@
 #include "cmus/memory.h"
 #include "cmus/program.h"
 #include "describe.h"
+#include "manifest.h"
 #include "output_folder.h"
 #include "pack_options.h"
 #include "preview.h"
 #include "verify.h"
 
 static cmus_status judge(const cmus_pack_options *options, cmus_findings *findings) {
-    cmus_findings_print(findings);
+    cmus_findings_print(findings, NULL);
     if (findings->defects == 0)
         return CMUS_OK;
     return cmus_fail(CMUS_ERROR_DATA, "%zu defects, listed above; nothing was written to %s", findings->defects,
@@ -47,7 +48,9 @@ static cmus_status pack(const cmus_pack_options *options) {
     cmus_findings findings = {0};
     cmus_status status = cmus_output_folder_begin(options->out, &folder);
     if (status == CMUS_OK)
-        status = cmus_case_tree_scan(options->sources, options->source_count, &options->scan, &findings, &list);
+        status = options->manifest
+                     ? cmus_manifest_read(options->manifest, &options->scan, &findings, &list)
+                     : cmus_case_tree_scan(options->sources, options->source_count, &options->scan, &findings, &list);
     if (status == CMUS_OK)
         status = pack_list(options, folder.partial, &list, &findings);
     if (status == CMUS_OK)
