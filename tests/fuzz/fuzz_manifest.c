@@ -43,8 +43,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         check_promises(&list, &options);
     else
         cmus_fuzz_reached(cmus_last_error());
-    for (size_t i = 0; i < findings.count; i++)
-        cmus_fuzz_reached(findings.list[i].what);
+    for (size_t i = 0; i < findings.kind_count; i++)
+        cmus_fuzz_reached(findings.kinds[i].name);
     cmus_fuzz_feature(list.case_count < 4 ? list.case_count : 4);
     cmus_findings_free(&findings);
     cmus_case_list_free(&list);

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Small files of every kind as first inputs of the fuzz targets: make_seeds.py DIR writes DIR/jpeg, DIR/png, DIR/tiff, DIR/shard.
+"""Small files of every kind as first inputs of the fuzz targets: make_seeds.py DIR writes DIR/jpeg, DIR/png and so on.
 
 Drawn here, of no patient. The corpus that is kept in the repository grew from them (run.sh --merge).
 """
@@ -190,8 +190,25 @@ def shard(folder):
         (folder / f"change_{name}").write_bytes(bytes([0, *record]))
 
 
+def manifest(folder):
+    """The first byte: options, as fuzz_manifest.c has them."""
+    header = "case_id,patient_id,class,om,im,tem\n"
+    texts = {
+        "right": (0, header + "c1,p1,A,o.jpg,i.png,t1.tif;t2.tif\nc2,p2,B,o2.jpg,i2.png,t3.tif\n"),
+        "classes": (8, header + "c1,p1,A,o.jpg,i.png,t1.tif\nc2,p2,C,o2.jpg,i2.png,t3.tif\n"),
+        "every_om": (16, header + "c1,p1,A,o1.jpg;o2.jpg,i1.png;i2.png,t.tif\n"),
+        "only_tem": (6, "class;tem\n".replace(";", ",patient_id,case_id,") + "A,007,1,x/t.tif\n"),
+        "quotes": (0, "\ufeff" + header.replace("\n", "\r\n") + '"c ""1""",p1,"A,B","o.jpg",i.png,"t 1.tif;t2.tif"\r\n'),
+        "unicode": (0, header + "c1,\u60a3\u8005,\u00e4,o.jpg,i.png,t.tif\nc1,p2,A,o.jpg,i.png,t.tif\n"),
+        "empty": (0, header + ",,,,,\n"),
+        "only_header": (0, header),
+    }
+    for name, (options, text) in texts.items():
+        (folder / name).write_bytes(bytes([options]) + text.encode())
+
+
 def main():
-    for make in (jpeg, png, tiff, shard):
+    for make in (jpeg, png, tiff, manifest, shard):
         folder = Path(sys.argv[1]) / make.__name__
         folder.mkdir(parents=True, exist_ok=True)
         make(folder)
