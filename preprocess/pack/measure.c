@@ -16,7 +16,7 @@
 #endif
 
 enum {
-    SMALL = 32,       /* side of the image whose DCT is taken */
+    SIDE = CMUS_MEASURE_SIDE,
     LOW = 8,          /* frequencies in each direction */
     COSINE_BITS = 12, /* behind the point */
     MEAN_BITS = 4,    /* behind the point of a mean gray value */
@@ -83,18 +83,17 @@ static uint64_t hash_content(const cmus_image *image) {
 }
 
 /* cosine[u - 1][x]: cos((2x + 1) u pi / 64) in fixed point, so that all processors give the same. */
-static void make_cosines(int32_t cosine[LOW][SMALL]) {
-    int32_t wave[4 * SMALL];
-    for (int i = 0; i < 4 * SMALL; i++)
-        wave[i] = (int32_t)lround(cos(i * M_PI / (2 * SMALL)) * (1 << COSINE_BITS));
+static void make_cosines(int32_t cosine[LOW][SIDE]) {
+    int32_t wave[4 * SIDE];
+    for (int i = 0; i < 4 * SIDE; i++)
+        wave[i] = (int32_t)lround(cos(i * M_PI / (2 * SIDE)) * (1 << COSINE_BITS));
     for (int u = 1; u <= LOW; u++)
-        for (int x = 0; x < SMALL; x++)
-            cosine[u - 1][x] = wave[(2 * x + 1) * u % (4 * SMALL)];
+        for (int x = 0; x < SIDE; x++)
+            cosine[u - 1][x] = wave[(2 * x + 1) * u % (4 * SIDE)];
 }
 
-/* The first source pixel of a small image's pixel; without pixels cut in two, since all images have one size. */
 static int cell_begin(int i, int size) {
-    return (int)((int64_t)i * size / SMALL);
+    return (int)((int64_t)i * size / SIDE);
 }
 
 static int cell_end(int i, int size) {
@@ -102,36 +101,42 @@ static int cell_end(int i, int size) {
     return end > begin ? end : begin + 1;
 }
 
-/* Means over the cells of a grid, in fixed point. gray: [size][size]; row: room for [size]. */
-EACH_FAMILY static void reduce(const uint8_t *gray, int size, uint32_t *restrict row, int32_t small[SMALL][SMALL]) {
-    for (int i = 0; i < SMALL; i++) {
+/* row: room for [size]. */
+EACH_FAMILY static void reduce(const uint8_t *gray, int size, uint32_t *restrict row, int32_t *means) {
+    for (int i = 0; i < SIDE; i++) {
         int begin = cell_begin(i, size), end = cell_end(i, size);
         memset(row, 0, (size_t)size * sizeof *row);
         for (int y = begin; y < end; y++)
             for (int x = 0; x < size; x++)
                 row[x] += gray[(size_t)y * (size_t)size + (size_t)x];
-        for (int j = 0; j < SMALL; j++) {
+        for (int j = 0; j < SIDE; j++) {
             uint64_t sum = 0;
             int left = cell_begin(j, size), right = cell_end(j, size);
             for (int x = left; x < right; x++)
                 sum += row[x];
-            small[i][j] = (int32_t)((sum << MEAN_BITS) / (uint64_t)((end - begin) * (right - left)));
+            means[i * SIDE + j] = (int32_t)((sum << MEAN_BITS) / (uint64_t)((end - begin) * (right - left)));
         }
     }
 }
 
-/* The lowest frequencies of the DCT of [SMALL][SMALL], without those that are constant in a direction. */
-EACH_FAMILY static void transform(int32_t small[SMALL][SMALL], int64_t low[LOW * LOW]) {
-    int32_t cosine[LOW][SMALL], columns[LOW][SMALL] = {{0}};
+void cmus_measure_means(const uint8_t *gray, int size, int32_t means[SIDE * SIDE]) {
+    uint32_t *row = cmus_allocate_raw((size_t)size, sizeof *row);
+    reduce(gray, size, row, means);
+    cmus_free(row);
+}
+
+/* The lowest frequencies of the DCT of [SIDE][SIDE], without those that are constant in a direction. */
+EACH_FAMILY static void transform(const int32_t *small, int64_t low[LOW * LOW]) {
+    int32_t cosine[LOW][SIDE], columns[LOW][SIDE] = {{0}};
     make_cosines(cosine);
     for (int v = 0; v < LOW; v++)
-        for (int y = 0; y < SMALL; y++)
-            for (int x = 0; x < SMALL; x++)
-                columns[v][x] += cosine[v][y] * small[y][x];
+        for (int y = 0; y < SIDE; y++)
+            for (int x = 0; x < SIDE; x++)
+                columns[v][x] += cosine[v][y] * small[y * SIDE + x];
     for (int v = 0; v < LOW; v++)
         for (int u = 0; u < LOW; u++) {
             int64_t sum = 0;
-            for (int x = 0; x < SMALL; x++)
+            for (int x = 0; x < SIDE; x++)
                 sum += (int64_t)columns[v][x] * cosine[u][x];
             low[v * LOW + u] = sum;
         }
@@ -143,11 +148,9 @@ static int compare(const void *a, const void *b) {
 }
 
 static uint64_t hash_likeness(const uint8_t *gray, int size) {
-    int32_t small[SMALL][SMALL];
+    int32_t small[SIDE * SIDE];
     int64_t low[LOW * LOW], sorted[LOW * LOW];
-    uint32_t *row = cmus_allocate_raw((size_t)size, sizeof *row);
-    reduce(gray, size, row, small);
-    cmus_free(row);
+    cmus_measure_means(gray, size, small);
     transform(small, low);
     memcpy(sorted, low, sizeof sorted);
     qsort(sorted, LOW * LOW, sizeof sorted[0], compare);
@@ -190,5 +193,7 @@ void cmus_measure_image(const cmus_image *image, const uint8_t *pixels, int size
     measures->content = hash_content(image);
     measure_brightness(gray, size, measures);
     measures->likeness = hash_likeness(gray, size);
+    measures->constant = measures->darkest == measures->brightest &&
+                         memcmp(pixels, pixels + channels, (count - 1) * (size_t)channels) == 0;
     cmus_free(gray);
 }

@@ -3,16 +3,21 @@
 #ifndef CMUS_MEASURE_H
 #define CMUS_MEASURE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "image.h"
+
+/* Side of the reduced image whose DCT gives the perceptual hash. */
+enum { CMUS_MEASURE_SIDE = 32 };
 
 typedef struct cmus_image_measures {
     uint64_t content;           /* XXH3 of size and decoded pixels: equal for equal pixels, gray or RGB */
     uint64_t likeness;          /* perceptual hash of the resized image: few bits differ between similar images */
     uint8_t darkest, brightest; /* of the resized image's gray values, as of cmus_measure_gray() */
     float mean, deviation;      /* of the same */
+    bool constant;              /* the resized image is of one colour */
 } cmus_image_measures;
 
 /* image: as decoded, upright, in full size; pixels: [size][size][channels], the same resized.
@@ -27,5 +32,9 @@ void cmus_measure_image(const cmus_image *image, const uint8_t *pixels, int size
 /* The gray values that are measured: the mean of the channels, because a fluorescent stain is bright in one of them,
  * whichever it is. pixels: [count][channels], channels 1 or 3; gray: [count]. */
 void cmus_measure_gray(const uint8_t *pixels, size_t count, int channels, uint8_t *gray);
+
+/* Means over the cells of a grid, times 16: gray [size][size] to means [SIDE][SIDE]. Pixels are not cut in two: what is
+ * compared has one size. */
+void cmus_measure_means(const uint8_t *gray, int size, int32_t means[CMUS_MEASURE_SIDE * CMUS_MEASURE_SIDE]);
 
 #endif
