@@ -52,10 +52,10 @@ same_as_expected() {
     diff expected found >difference || fail "other cases: $(head -c 1500 difference)"
 }
 
-"$python" "$here/pack_images.py" cases gray 6 gray
+"$python" "$here/pack_images.py" cases gray 12 gray
 
 name="prefixes and a case for each OM image"
-mkdir tree && cp -r gray/A gray/B tree/
+mkdir -p tree/A tree/B && cp -r gray/A/p[01] tree/A && cp -r gray/B/p[02] tree/B
 mv tree/A/p0/IM_x_1.jpg tree/A/p0/if_1.jpg
 mv tree/A/p1/IM_x_1.jpg tree/A/p1/IF_TEM_1.jpg
 mv tree/B/p0/TEM_x_2.tif tree/B/p0/电镜10.tif
@@ -90,7 +90,7 @@ B/p2 p2 B/p2/OM_x_1.png B/p2/TEM_x_1.tif;B/p2/TEM_x_2.tif
 LIST
 
 name="odd files and folders"
-cp -r gray odd && cd odd
+cp -r gray odd && rm -r odd/?/p[45] odd/B/p3 && cp -r gray/C/p4 odd/C && cd odd
 rm A/p1/IM_x_1.jpg && ln -s nowhere A/p1/IM_x_1.jpg
 rm A/p0/OM_x_1.png A/p0/IM_x_1.jpg
 ln -s /unmounted/disk B/p8
@@ -134,7 +134,7 @@ LIST
 contains skipped/rejected.csv "D/p1,p1,D,the class D is not among --classes" \
     "A/p1,p1,A,odd/A/p1/IM_x_1.jpg: a symbolic link that leads nowhere" 'B/P2,P2,B,"a case without OM, IM and TEM images"'
 holds skipped | cut -d' ' -f1 >found
-printf 'B/p0\nB/p2\n' | same_as_expected
+printf '%s\n' A/p3 B/p0 B/p2 C/p4 | same_as_expected
 
 name="a case in two sources"
 run 1 gray gray --out never
@@ -166,7 +166,7 @@ lines "x,p1,MN,$a/OM_x_1.png,$a/IM_x_1.jpg,$c/TEM_x_10.tif;$c/TEM_x_2.tif" \
     "y,p1,MN,$b/OM_x_1.png;$c/OM_x_1.png,$a/IM_x_1.jpg,$c/TEM_x_2.tif;$c/TEM_x_10.tif" \
     "z,p2,IgAN,gray/C/p2/OM_x_1.png,gray/C/p2/IM_x_1.jpg,gray/C/p2/TEM_x_1.tif;./gray/C/p2/TEM_x_1.tif"
 run 0 --manifest cases.csv --out shared --om-per-case all
-contains err "decoded 8 images" "cases.csv, line 4: TEM file gray/C/p2/TEM_x_1.tif is there twice; it is taken once"
+contains err "decoded 9 images" "cases.csv, line 4: TEM file gray/C/p2/TEM_x_1.tif is there twice; it is taken once"
 holds shared >found
 same_as_expected <<LIST
 z/OM_x_1 p2 gray/C/p2/OM_x_1.png gray/C/p2/IM_x_1.jpg ./gray/C/p2/TEM_x_1.tif
