@@ -408,7 +408,10 @@ static void notices_lost_tiff_data(void) {
 static void notices_lost_palette(void) {
     made_tiff made = begin_page(1, false);
     made_number(&made, 16 + 2 + 4 * 12 + 8, PHOTOMETRIC_PALETTE, 2);
-    made_tag(&made, TIFFTAG_COLORMAP, 3, 768, made.bytes + 4096, 2 * 768);
+    uint8_t colours[2 * 768];
+    for (size_t i = 0; i < sizeof colours; i++)
+        colours[i] = (uint8_t)(i * i >> 4);
+    made_tag(&made, TIFFTAG_COLORMAP, 3, 768, colours, sizeof colours);
     file page = file_of(&made);
     cmus_image image;
     CU_ASSERT_EQUAL(decode(&page, &image), CMUS_OK);
@@ -458,7 +461,8 @@ static void notices_lost_jpeg_in_tiff(void) {
 
 static void reduces_gray_in_rgb(void) {
     enum { SIDE = 100 };
-    for (int colour = 0; colour < 2; colour++) {
+    static const size_t coloured[] = {0, 3 * SIDE * SIDE - 1, 3 * 5000, 3 * 5001 + 1, 3 * 5002 + 2, 3 * 5007 + 2};
+    for (int colour = 0; colour < 6; colour++) { /* 0: none; others: one sample at the end, or in the middle */
         made_tiff header = made_begin(true, false, 8);
         made_value(&header, TIFFTAG_IMAGEWIDTH, 4, SIDE);
         made_value(&header, TIFFTAG_IMAGELENGTH, 4, SIDE);
@@ -472,13 +476,14 @@ static void reduces_gray_in_rgb(void) {
         uint8_t pixels[3 * SIDE * SIDE];
         for (size_t i = 0; i < sizeof pixels; i++)
             pixels[i] = (uint8_t)(i / 3 % 251);
-        pixels[sizeof pixels - 1] ^= (uint8_t)colour; /* blue of the last pixel */
+        if (colour)
+            pixels[coloured[colour]] ^= 1;
         add_bytes(&page, pixels, sizeof pixels);
         cmus_image image;
         CU_ASSERT_EQUAL_FATAL(decode(&page, &image), CMUS_OK);
         CU_ASSERT_EQUAL_FATAL(image.channels, colour ? 3 : 1);
-        for (int i = 0; i < SIDE * SIDE; i++)
-            if (image.pixels[i * image.channels] != i % 251)
+        for (size_t i = 0; i < (size_t)(SIDE * SIDE * image.channels); i++)
+            if (image.pixels[i] != pixels[colour ? i : 3 * i])
                 CU_FAIL_FATAL("a pixel is wrong");
         cmus_image_free(&image);
         cmus_free(page.data);
