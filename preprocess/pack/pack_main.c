@@ -6,6 +6,7 @@
 #include "cmus/communicator.h"
 #include "cmus/launch.h"
 #include "cmus/program.h"
+#include "cmus/stop.h"
 #include "describe.h"
 #include "pack_options.h"
 #include "pack_run.h"
@@ -20,6 +21,8 @@ static cmus_status look(const cmus_pack_options *options, const char *folder) {
 }
 
 static cmus_status pack(const cmus_communicator *communicator, bool several, const cmus_pack_options *options) {
+    cmus_stop_listen();
+    cmus_stop_listen_interrupt();
     if (several)
         CMUS_TRY(cmus_launch_check(communicator, omp_get_max_threads()));
     return cmus_pack_run(communicator, options);
