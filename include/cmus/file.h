@@ -19,7 +19,18 @@ cmus_status cmus_file_read(const char *path, size_t limit, char **data, size_t *
 /* Writes a whole file in the way described above. IO. */
 cmus_status cmus_file_write(const char *path, const void *data, size_t size);
 
-/* The same in pieces. Errors are kept until commit, which reports the first one and removes the temporary file. */
+/* A stretch of memory. */
+typedef struct cmus_bytes {
+    const void *data;
+    size_t size;
+} cmus_bytes;
+
+/* Writes the parts one after another into a file, in place and without flushing: for scratch files that hold a checksum
+ * of their own, as a kill or a power cut may leave half of one. A failure removes the file. IO. */
+cmus_status cmus_file_write_scratch(const char *path, const cmus_bytes *parts, size_t count);
+
+/* Writing a whole file in pieces. Errors are kept until commit, which reports the first one and removes the temporary
+ * file. */
 typedef struct cmus_file_writer cmus_file_writer;
 cmus_status cmus_file_writer_open(const char *path, cmus_file_writer **writer);
 /* A file that only this user may read. */

@@ -37,22 +37,45 @@ void cmus_image_free(cmus_image *image) {
     memset(image, 0, sizeof *image);
 }
 
-/* RGB with three equal samples everywhere to gray, in place. An image with colour is known by its first pixels, mostly.
- */
+/* True if red, green and blue are equal in all `count` pixels. Bytes are compared with their right neighbours, eight at
+ * a time, but for blue with the next pixel's red. */
+static bool is_gray(const uint8_t *rgb, size_t count) {
+    enum { GROUP = 8, WORDS = 3 };
+    uint8_t masks[GROUP * WORDS];
+    for (int i = 0; i < GROUP * WORDS; i++)
+        masks[i] = i % 3 == 2 ? 0 : 0xFF;
+    uint64_t mask[WORDS];
+    memcpy(mask, masks, sizeof mask);
+    size_t done = 0;
+    for (; done + GROUP < count; done += GROUP, rgb += sizeof masks) { /* one byte behind the group is read */
+        uint64_t here[WORDS], right[WORDS];
+        memcpy(here, rgb, sizeof here);
+        memcpy(right, rgb + 1, sizeof right);
+        if (((here[0] ^ right[0]) & mask[0]) | ((here[1] ^ right[1]) & mask[1]) | ((here[2] ^ right[2]) & mask[2]))
+            return false;
+    }
+    for (; done < count; done++, rgb += 3)
+        if (rgb[0] != rgb[1] || rgb[0] != rgb[2])
+            return false;
+    return true;
+}
+
+/* RGB with nothing but gray to one channel, in place: stretch by stretch, while it is in the processor's cache. An
+ * image with colour is mostly known by its first pixels; if not, what was moved is gray and is spread out again. */
 static void reduce_to_gray(cmus_image *image) {
     enum { STRETCH = 4096 };
     size_t count = (size_t)image->width * (size_t)image->height;
+    uint8_t *pixels = image->pixels;
     for (size_t start = 0; start < count; start += STRETCH) {
-        const uint8_t *rgb = image->pixels + 3 * start;
-        size_t length = count - start < STRETCH ? count - start : STRETCH;
-        uint8_t differ = 0;
-        for (size_t i = 0; i < length; i++)
-            differ |= (uint8_t)((rgb[3 * i] ^ rgb[3 * i + 1]) | (rgb[3 * i] ^ rgb[3 * i + 2]));
-        if (differ)
+        size_t end = count - start < STRETCH ? count : start + STRETCH;
+        if (!is_gray(pixels + 3 * start, end - start)) {
+            for (size_t i = start; i-- > 0;)
+                memset(pixels + 3 * i, pixels[i], 3);
             return;
+        }
+        for (size_t i = start; i < end; i++)
+            pixels[i] = pixels[3 * i];
     }
-    for (size_t i = 0; i < count; i++)
-        image->pixels[i] = image->pixels[3 * i];
     image->channels = 1;
 }
 

@@ -12,8 +12,8 @@ static inline void copy_pixels(const uint8_t *from, ptrdiff_t step, size_t count
 }
 
 /* Row 0 of the stored image is at the top (1, 2), bottom (3, 4), left (5, 6: column 0 is the top) or right (7, 8). A
- * row of a turned image is a column of the stored one: SPAN of its pixels at a time, so that what the processor fetched
- * for one row is still in its cache for the next. */
+ * row of a turned image is a column of the stored one: squares of SPAN pixels, so that what the processor fetched for
+ * one row is still in its cache for the next. */
 void cmus_image_orient(cmus_image *image, int orientation) {
     enum { SPAN = 64 };
     if (orientation < 2 || orientation > 8)
@@ -28,16 +28,17 @@ void cmus_image_orient(cmus_image *image, int orientation) {
         image->pixels + (from_right ? stride - channels : 0) + (from_bottom ? stride * (image->height - 1) : 0);
     ptrdiff_t step = turned ? row : column, next = turned ? column : row; /* to the right and downwards, upright */
     uint8_t *upright = cmus_allocate_raw((size_t)width * (size_t)height, (size_t)channels);
-    for (int x = 0; x < width; x += SPAN)
-        for (int y = 0; y < height; y++) {
-            const uint8_t *from = corner + x * step + y * next;
-            uint8_t *to = upright + ((ptrdiff_t)y * width + x) * channels;
-            size_t count = (size_t)(width - x < SPAN ? width - x : SPAN);
-            if (channels == 1)
-                copy_pixels(from, step, count, 1, to);
-            else
-                copy_pixels(from, step, count, 3, to);
-        }
+    for (int top = 0; top < height; top += SPAN)
+        for (int x = 0; x < width; x += SPAN)
+            for (int y = top; y < height && y < top + SPAN; y++) {
+                const uint8_t *from = corner + x * step + y * next;
+                uint8_t *to = upright + ((ptrdiff_t)y * width + x) * channels;
+                size_t count = (size_t)(width - x < SPAN ? width - x : SPAN);
+                if (channels == 1)
+                    copy_pixels(from, step, count, 1, to);
+                else
+                    copy_pixels(from, step, count, 3, to);
+            }
     cmus_free(image->pixels);
     image->pixels = upright;
     image->width = width;

@@ -1,5 +1,6 @@
 #include "build.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,10 +12,11 @@
 #include "statistics.h"
 
 typedef struct builder {
+    const cmus_communicator *communicator;
     const char *folder;
     const cmus_case_list *list;
     const cmus_prepared_image *prepared;
-    const cmus_spool *spool;
+    const cmus_block_store *store;
     const cmus_build_options *options;
     size_t *image_of; /* the list's image for each of the shard that is written */
 } builder;
@@ -64,14 +66,16 @@ static shard_plan plan_shard(const builder *self, size_t first) {
     return plan;
 }
 
-/* Image `number` of the shard out of the spool, gray repeated where RGB is wanted. */
+/* Image `number` of the shard out of the blocks, gray repeated where RGB is wanted. */
 static cmus_status give_image(void *data, size_t number, int channels, uint8_t *pixels) {
     const builder *self = data;
-    size_t image = self->image_of[number], count = self->spool->slot / 3;
-    if (!self->prepared[image].gray || channels == 1)
-        return cmus_spool_get(self->spool, image, pixels, (size_t)channels * count);
+    size_t image = self->image_of[number];
+    size_t count = (size_t)self->options->image_size * (size_t)self->options->image_size;
+    const cmus_prepared_image *prepared = &self->prepared[image];
+    if (!prepared->gray || channels == 1)
+        return cmus_block_pixels(self->store, image, prepared, pixels);
     const uint8_t *gray = pixels + 2 * count;
-    CMUS_TRY(cmus_spool_get(self->spool, image, pixels + 2 * count, count));
+    CMUS_TRY(cmus_block_pixels(self->store, image, prepared, pixels + 2 * count));
     for (size_t i = 0; i < count; i++)
         pixels[3 * i] = pixels[3 * i + 1] = pixels[3 * i + 2] = gray[i];
     return CMUS_OK;
@@ -129,6 +133,66 @@ static void free_tables(builder *self, shard_tables *tables) {
     self->image_of = NULL;
 }
 
+/* What the bytes of a shard depend on, besides the program: one line of the record of finished shards. */
+static uint64_t shard_key(const builder *self, const shard_plan *plan, const shard_tables *tables) {
+    const cmus_case_list *list = self->list;
+    const char *version = cmus_version();
+    const int64_t numbers[] = {self->options->image_size, self->options->compression, plan->gray,
+                               (int64_t)plan->count,      list->has[CMUS_IMAGE_OM],   list->has[CMUS_IMAGE_IM],
+                               list->has[CMUS_IMAGE_TEM]};
+    uint64_t key[2] = {cmus_hash_bytes(numbers, sizeof numbers), cmus_hash_bytes(version, strlen(version))};
+    key[0] = cmus_hash_bytes(key, sizeof key);
+    for (size_t i = 0; i < list->class_count; i++, key[0] = cmus_hash_bytes(key, sizeof key))
+        key[1] = cmus_hash_bytes(list->classes[i], strlen(list->classes[i]));
+    for (size_t i = 0; i < plan->count; i++) {
+        const uint64_t one[] = {key[0], cmus_hash_bytes(tables->case_id[i], strlen(tables->case_id[i])),
+                                cmus_hash_bytes(tables->patient_id[i], strlen(tables->patient_id[i])),
+                                (uint64_t)tables->label[i], (uint64_t)tables->tem_offset[i + 1]};
+        key[0] = cmus_hash_bytes(one, sizeof one);
+    }
+    for (size_t i = 0; i < tables->images; i++, key[0] = cmus_hash_bytes(key, sizeof key)) {
+        const cmus_prepared_image *image = &self->prepared[self->image_of[i]];
+        const uint64_t one[] = {cmus_hash_bytes(tables->source[i], strlen(tables->source[i])), image->measures.content};
+        key[1] = cmus_hash_bytes(one, sizeof one);
+    }
+    return key[0];
+}
+
+enum { RECORD_BYTES = 16 + 1 + CMUS_SHA256_TEXT };
+
+/* Beside the blocks: "KEY SHA-256\n". */
+static char *record_path(const builder *self, const cmus_shard_entry *entry) {
+    return cmus_format_string("%s/%s.done", self->store->folder, entry->file);
+}
+
+/* Whether the shard is there as it should be; then its SHA-256 is in the entry. */
+static bool is_finished(const builder *self, const char *path, uint64_t key, cmus_shard_entry *entry) {
+    char *record = record_path(self, entry), *text, *wanted, sha256[CMUS_SHA256_TEXT];
+    size_t size;
+    bool finished = cmus_file_read(record, RECORD_BYTES, &text, &size) == CMUS_OK;
+    cmus_free(record);
+    if (!finished)
+        return false;
+    finished = cmus_sha256_file(path, sha256) == CMUS_OK;
+    if (finished) {
+        wanted = cmus_format_string("%016llx %s\n", (unsigned long long)key, sha256);
+        finished = strcmp(wanted, text) == 0;
+        cmus_free(wanted);
+        memcpy(entry->sha256, sha256, sizeof sha256);
+    }
+    cmus_free(text);
+    return finished;
+}
+
+static cmus_status record_finished(const builder *self, uint64_t key, const cmus_shard_entry *entry) {
+    char *record = record_path(self, entry);
+    char *text = cmus_format_string("%016llx %s\n", (unsigned long long)key, entry->sha256);
+    cmus_status status = cmus_file_write_scratch(record, &(cmus_bytes){text, strlen(text)}, 1);
+    cmus_free(text);
+    cmus_free(record);
+    return status;
+}
+
 static cmus_status write_shard(builder *self, const shard_plan *plan, cmus_shard_entry *entry) {
     shard_tables tables;
     make_tables(self, plan, &tables);
@@ -147,8 +211,13 @@ static cmus_status write_shard(builder *self, const shard_plan *plan, cmus_shard
                                   .data = self};
     memcpy(content.has, self->list->has, sizeof content.has);
     char *path = cmus_path_join(self->folder, entry->file);
-    entry->cases = (int)plan->count;
-    cmus_status status = cmus_shard_write(path, &content, entry->sha256);
+    uint64_t key = shard_key(self, plan, &tables);
+    cmus_status status = CMUS_OK;
+    if (!is_finished(self, path, key, entry)) {
+        status = cmus_shard_write(path, &content, entry->sha256);
+        if (status == CMUS_OK)
+            status = record_finished(self, key, entry);
+    }
     cmus_free(path);
     free_tables(self, &tables);
     return status;
@@ -178,26 +247,49 @@ static int64_t count_images(const cmus_case_list *list) {
     return images;
 }
 
-static cmus_status write_shards(builder *self, cmus_dataset_index *index) {
+/* The shards of this rank; the entries of the others have no SHA-256 yet. */
+static cmus_status write_own_shards(builder *self, cmus_dataset_index *index) {
+    const cmus_communicator *communicator = self->communicator;
     size_t capacity = 0, done = 0;
     cmus_progress progress = {0};
-    cmus_progress_begin(&progress, "packed", "cases", (int64_t)self->list->case_count);
+    if (communicator->rank == 0)
+        cmus_progress_begin(&progress, "packed", "cases", (int64_t)self->list->case_count);
     while (done < self->list->case_count) {
         index->shards = cmus_grow(index->shards, &capacity, (size_t)index->shard_count + 1, sizeof *index->shards);
         cmus_shard_entry *entry = &index->shards[index->shard_count];
-        entry->file = cmus_format_string("shard-%05d.h5", index->shard_count++);
+        *entry = (cmus_shard_entry){.file = cmus_format_string("shard-%05d.h5", index->shard_count)};
         shard_plan plan = plan_shard(self, done);
-        CMUS_TRY(write_shard(self, &plan, entry));
+        entry->cases = (int)plan.count;
+        if (index->shard_count++ % communicator->ranks == communicator->rank)
+            CMUS_TRY(write_shard(self, &plan, entry));
         done += plan.count;
-        cmus_progress_update(&progress, (int64_t)done);
+        if (communicator->rank == 0)
+            cmus_progress_update(&progress, (int64_t)done);
     }
-    cmus_progress_end(&progress, (int64_t)done);
+    if (communicator->rank == 0)
+        cmus_progress_end(&progress, (int64_t)done);
     return CMUS_OK;
 }
 
-cmus_status cmus_build_dataset(const char *folder, const cmus_case_list *list, const cmus_prepared_image *prepared,
-                               const cmus_spool *spool, const cmus_build_options *options) {
-    builder self = {.folder = folder, .list = list, .prepared = prepared, .spool = spool, .options = options};
+/* Rank 0 writes the index; the others tell it their shards' SHA-256 before. */
+static cmus_status write_index(const builder *self, cmus_dataset_index *index) {
+    const cmus_communicator *communicator = self->communicator;
+    for (int i = 0; i < index->shard_count; i++)
+        cmus_broadcast(communicator, index->shards[i].sha256, CMUS_SHA256_TEXT, i % communicator->ranks);
+    if (communicator->rank != 0)
+        return CMUS_OK;
+    return cmus_dataset_index_write(self->folder, index, self->options->further, self->options->further_count);
+}
+
+cmus_status cmus_build_dataset(const cmus_communicator *communicator, const char *folder, const cmus_case_list *list,
+                               const cmus_prepared_image *prepared, const cmus_block_store *store,
+                               const cmus_build_options *options, int *shards) {
+    builder self = {.communicator = communicator,
+                    .folder = folder,
+                    .list = list,
+                    .prepared = prepared,
+                    .store = store,
+                    .options = options};
     cmus_dataset_index index = {.tool_version = cmus_copy_string(cmus_version()),
                                 .image_size = options->image_size,
                                 .class_count = (int)list->class_count,
@@ -210,9 +302,10 @@ cmus_status cmus_build_dataset(const char *folder, const cmus_case_list *list, c
     memcpy(index.has, list->has, sizeof index.has);
     for (size_t i = 0; i < list->class_count; i++)
         index.classes[i] = cmus_copy_string(list->classes[i]);
-    cmus_status status = write_shards(&self, &index);
+    cmus_status status = cmus_agree(communicator, write_own_shards(&self, &index));
     if (status == CMUS_OK)
-        status = cmus_dataset_index_write(folder, &index, options->further, options->further_count);
+        status = cmus_agree(communicator, write_index(&self, &index));
+    *shards = index.shard_count;
     cmus_dataset_index_free(&index);
     return status;
 }

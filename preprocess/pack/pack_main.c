@@ -1,67 +1,17 @@
 /* cmus-pack: cases to HDF5 shards. */
-#include "build.h"
-#include "case_tree.h"
-#include "cmus/log.h"
-#include "cmus/memory.h"
+#include <malloc.h>
+#include <omp.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include "cmus/communicator.h"
+#include "cmus/launch.h"
 #include "cmus/program.h"
 #include "describe.h"
-#include "output_folder.h"
 #include "pack_options.h"
+#include "pack_run.h"
 #include "preview.h"
 #include "verify.h"
-
-static cmus_status judge(const cmus_pack_options *options, cmus_findings *findings) {
-    cmus_findings_print(findings);
-    if (findings->defects == 0)
-        return CMUS_OK;
-    return cmus_fail(CMUS_ERROR_DATA, "%zu defects, listed above; nothing was written to %s", findings->defects,
-                     options->out);
-}
-
-static cmus_status pack_list(const cmus_pack_options *options, const char *folder, const cmus_case_list *list,
-                             cmus_findings *findings) {
-    char *path = cmus_path_join(folder, "spool"), *made = cmus_pack_options_describe(options);
-    cmus_prepared_image *prepared = cmus_allocate(list->image_count, sizeof *prepared);
-    cmus_build_options build = {.image_size = options->image_size,
-                                .shard_mb = options->shard_mb,
-                                .compression = options->compression,
-                                .options = made};
-    cmus_spool spool;
-    cmus_status status = cmus_spool_open(path, options->image_size, &spool);
-    if (status == CMUS_OK)
-        status = cmus_prepare_images(list, options->image_size, &options->decode, &spool, findings, prepared);
-    if (status == CMUS_OK)
-        status = judge(options, findings);
-    if (status == CMUS_OK)
-        status = cmus_build_dataset(folder, list, prepared, &spool, &build);
-    cmus_spool_close(&spool);
-    cmus_free(prepared);
-    cmus_free(path);
-    cmus_free(made);
-    return status;
-}
-
-static cmus_status pack(const cmus_pack_options *options) {
-    cmus_output_folder folder;
-    cmus_case_list list = {0};
-    cmus_findings findings = {0};
-    cmus_status status = cmus_output_folder_begin(options->out, &folder);
-    if (status == CMUS_OK)
-        status = cmus_case_tree_scan(options->sources, options->source_count, &options->scan, &findings, &list);
-    if (status == CMUS_OK)
-        status = pack_list(options, folder.partial, &list, &findings);
-    if (status == CMUS_OK)
-        status = cmus_output_folder_commit(&folder);
-    if (status == CMUS_OK && options->preview)
-        status = cmus_preview_write(options->out, options->preview);
-    if (status == CMUS_OK)
-        cmus_info("%s: %zu cases, %zu images, %zu classes", options->out, list.case_count, list.image_count,
-                  list.class_count);
-    cmus_case_list_free(&list);
-    cmus_findings_free(&findings);
-    cmus_output_folder_end(&folder);
-    return status;
-}
 
 /* Looks at a packed data set instead of making one. */
 static cmus_status look(const cmus_pack_options *options, const char *folder) {
@@ -70,15 +20,50 @@ static cmus_status look(const cmus_pack_options *options, const char *folder) {
     return options->preview ? cmus_preview_write(folder, options->preview) : CMUS_OK;
 }
 
+/* Images come and go by the thousand. Memory that went back to the system each time would have to be cleared by it for
+ * the next image, which took a fifth of the time. */
+static void keep_memory(void) {
+    mallopt(M_MMAP_THRESHOLD, 1 << 30);
+    mallopt(M_TRIM_THRESHOLD, 1 << 30);
+}
+
+static cmus_status pack(const cmus_communicator *communicator, bool several, const cmus_pack_options *options) {
+    keep_memory();
+    if (several)
+        CMUS_TRY(cmus_launch_check(communicator, omp_get_max_threads()));
+    return cmus_pack_run(communicator, options);
+}
+
+/* MPI is started for several ranks only: alone, the program works without it. */
+static cmus_communicator begin_ranks(bool several, int *argc, char ***argv) {
+    if (!several)
+        return (cmus_communicator){.rank = 0, .ranks = 1};
+    cmus_communicator communicator = cmus_communicator_begin(argc, argv, "cmus-pack");
+    int threads = cmus_threads_per_rank();
+    if (!getenv("OMP_NUM_THREADS"))
+        omp_set_num_threads(threads);
+    return communicator;
+}
+
 int main(int argc, char **argv) {
     cmus_program_begin("cmus-pack");
+    bool several = cmus_launched_as_several();
+    cmus_communicator communicator = begin_ranks(several, &argc, &argv);
     cmus_pack_options options;
-    cmus_pack_options_parse(argc, argv, &options);
+    cmus_pack_options_parse(communicator.rank, argc, argv, &options);
     const char *folder = options.verify     ? options.verify
                          : options.describe ? options.describe
                          : !options.out     ? options.sources[0]
                                             : NULL;
-    cmus_status status = folder ? look(&options, folder) : pack(&options);
+    cmus_status status = CMUS_OK;
+    if (!folder)
+        status = pack(&communicator, several, &options);
+    else if (communicator.rank == 0)
+        status = look(&options, folder);
     cmus_pack_options_free(&options);
-    return cmus_program_end(status);
+    int code = communicator.rank == 0 ? cmus_program_end(status) : 0;
+    cmus_broadcast(&communicator, &code, sizeof code, 0);
+    if (several)
+        cmus_communicator_end();
+    return code;
 }

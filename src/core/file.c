@@ -237,6 +237,27 @@ cmus_status cmus_file_write(const char *path, const void *data, size_t size) {
     return cmus_file_writer_commit(writer);
 }
 
+cmus_status cmus_file_write_scratch(const char *path, const cmus_bytes *parts, size_t count) {
+    int descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (descriptor < 0)
+        return cmus_fail(CMUS_ERROR_IO, "can't write %s: %s", path, strerror(errno));
+    int error = 0;
+    for (size_t i = 0; i < count && !error; i++)
+        for (size_t done = 0; done < parts[i].size && !error;) {
+            ssize_t put = write(descriptor, (const char *)parts[i].data + done, parts[i].size - done);
+            if (put > 0)
+                done += (size_t)put;
+            else if (put == 0 || errno != EINTR)
+                error = put < 0 ? errno : EIO;
+        }
+    if (close(descriptor) != 0 && !error)
+        error = errno;
+    if (!error)
+        return CMUS_OK;
+    unlink(path);
+    return cmus_fail(CMUS_ERROR_IO, "can't write %s: %s", path, strerror(error));
+}
+
 cmus_status cmus_file_take_over(const char *temporary, const char *path) {
     int descriptor = open(temporary, O_RDONLY | O_CLOEXEC);
     if (descriptor < 0 || fsync(descriptor) != 0) {

@@ -1,0 +1,199 @@
+#include "measure.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include "cmus/log.h"
+#include "cmus/memory.h"
+
+#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__) /* its run time is not there yet when a clone is picked */
+#define EACH_FAMILY __attribute__((target_clones("avx2", "default")))
+#else
+#define EACH_FAMILY
+#endif
+
+enum {
+    SIDE = CMUS_MEASURE_SIDE,
+    LOW = 8,          /* frequencies in each direction */
+    COSINE_BITS = 12, /* behind the point */
+    MEAN_BITS = 4,    /* behind the point of a mean gray value */
+    BLOCK = 16384     /* pixels that are hashed at a time */
+};
+
+/* The mean of three bytes: exact for equal ones, and the sum times 21846 keeps to 32 bits. */
+EACH_FAMILY static void mean_of_channels(const uint8_t *restrict rgb, size_t count, uint8_t *restrict gray) {
+    for (size_t i = 0; i < count; i++) {
+        uint16_t sum = (uint16_t)(rgb[3 * i] + rgb[3 * i + 1] + rgb[3 * i + 2]);
+        gray[i] = (uint8_t)((uint32_t)sum * 21846 >> 16);
+    }
+}
+
+void cmus_measure_gray(const uint8_t *pixels, size_t count, int channels, uint8_t *gray) {
+    if (channels == 1)
+        memcpy(gray, pixels, count);
+    else
+        mean_of_channels(pixels, count, gray);
+}
+
+/* Takes the first channel; whether the others are equal to it. */
+EACH_FAMILY static bool take_gray(const uint8_t *restrict rgb, size_t count, uint8_t *restrict gray) {
+    uint8_t differ = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint8_t red = rgb[3 * i];
+        differ |= (uint8_t)((red ^ rgb[3 * i + 1]) | (red ^ rgb[3 * i + 2]));
+        gray[i] = red;
+    }
+    return differ == 0;
+}
+
+static void begin_hash(XXH3_state_t *state, const cmus_image *image) {
+    const uint64_t size[2] = {(uint64_t)image->width, (uint64_t)image->height};
+    if (XXH3_64bits_reset(state) == XXH_ERROR || XXH3_64bits_update(state, size, sizeof size) == XXH_ERROR)
+        cmus_fatal("libxxhash can't compute XXH3");
+}
+
+/* Hashes RGB pixels as gray ones; false: they are not gray. */
+static bool hash_as_gray(XXH3_state_t *state, const uint8_t *rgb, size_t count) {
+    uint8_t gray[BLOCK];
+    for (size_t done = 0; done < count; done += BLOCK) {
+        size_t part = count - done < BLOCK ? count - done : BLOCK;
+        if (!take_gray(rgb + 3 * done, part, gray))
+            return false;
+        XXH3_64bits_update(state, gray, part);
+    }
+    return true;
+}
+
+static uint64_t hash_content(const cmus_image *image) {
+    size_t count = (size_t)image->width * (size_t)image->height;
+    XXH3_state_t *state = XXH3_createState();
+    if (!state)
+        cmus_fatal("out of memory");
+    begin_hash(state, image);
+    if (image->channels == 1 || !hash_as_gray(state, image->pixels, count)) {
+        begin_hash(state, image);
+        XXH3_64bits_update(state, image->pixels, count * (size_t)image->channels);
+    }
+    uint64_t hash = XXH3_64bits_digest(state);
+    XXH3_freeState(state);
+    return hash;
+}
+
+/* cosine[u - 1][x]: cos((2x + 1) u pi / 64) in fixed point, so that all processors give the same. */
+static void make_cosines(int32_t cosine[LOW][SIDE]) {
+    int32_t wave[4 * SIDE];
+    for (int i = 0; i < 4 * SIDE; i++)
+        wave[i] = (int32_t)lround(cos(i * M_PI / (2 * SIDE)) * (1 << COSINE_BITS));
+    for (int u = 1; u <= LOW; u++)
+        for (int x = 0; x < SIDE; x++)
+            cosine[u - 1][x] = wave[(2 * x + 1) * u % (4 * SIDE)];
+}
+
+static int cell_begin(int i, int size) {
+    return (int)((int64_t)i * size / SIDE);
+}
+
+static int cell_end(int i, int size) {
+    int begin = cell_begin(i, size), end = cell_begin(i + 1, size);
+    return end > begin ? end : begin + 1;
+}
+
+/* row: room for [size]. */
+EACH_FAMILY static void reduce(const uint8_t *gray, int size, uint32_t *restrict row, int32_t *means) {
+    for (int i = 0; i < SIDE; i++) {
+        int begin = cell_begin(i, size), end = cell_end(i, size);
+        memset(row, 0, (size_t)size * sizeof *row);
+        for (int y = begin; y < end; y++)
+            for (int x = 0; x < size; x++)
+                row[x] += gray[(size_t)y * (size_t)size + (size_t)x];
+        for (int j = 0; j < SIDE; j++) {
+            uint64_t sum = 0;
+            int left = cell_begin(j, size), right = cell_end(j, size);
+            for (int x = left; x < right; x++)
+                sum += row[x];
+            means[i * SIDE + j] = (int32_t)((sum << MEAN_BITS) / (uint64_t)((end - begin) * (right - left)));
+        }
+    }
+}
+
+void cmus_measure_means(const uint8_t *gray, int size, int32_t means[SIDE * SIDE]) {
+    uint32_t *row = cmus_allocate_raw((size_t)size, sizeof *row);
+    reduce(gray, size, row, means);
+    cmus_free(row);
+}
+
+/* The lowest frequencies of the DCT of [SIDE][SIDE], without those that are constant in a direction. */
+EACH_FAMILY static void transform(const int32_t *small, int64_t low[LOW * LOW]) {
+    int32_t cosine[LOW][SIDE], columns[LOW][SIDE] = {{0}};
+    make_cosines(cosine);
+    for (int v = 0; v < LOW; v++)
+        for (int y = 0; y < SIDE; y++)
+            for (int x = 0; x < SIDE; x++)
+                columns[v][x] += cosine[v][y] * small[y * SIDE + x];
+    for (int v = 0; v < LOW; v++)
+        for (int u = 0; u < LOW; u++) {
+            int64_t sum = 0;
+            for (int x = 0; x < SIDE; x++)
+                sum += (int64_t)columns[v][x] * cosine[u][x];
+            low[v * LOW + u] = sum;
+        }
+}
+
+static int compare(const void *a, const void *b) {
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static uint64_t hash_likeness(const uint8_t *gray, int size) {
+    int32_t small[SIDE * SIDE];
+    int64_t low[LOW * LOW], sorted[LOW * LOW];
+    cmus_measure_means(gray, size, small);
+    transform(small, low);
+    memcpy(sorted, low, sizeof sorted);
+    qsort(sorted, LOW * LOW, sizeof sorted[0], compare);
+    /* twice the median, of an even number of values */
+    int64_t median = sorted[LOW * LOW / 2 - 1] + sorted[LOW * LOW / 2];
+    uint64_t bits = 0;
+    for (int i = 0; i < LOW * LOW; i++)
+        bits |= (uint64_t)(2 * low[i] > median) << i;
+    return bits;
+}
+
+/* gray: [size][size]. A row's sums fit into 32 bits. */
+EACH_FAMILY static void measure_brightness(const uint8_t *gray, int size, cmus_image_measures *measures) {
+    uint64_t sum = 0, squares = 0;
+    uint8_t darkest = 255, brightest = 0;
+    for (int y = 0; y < size; y++, gray += size) {
+        uint32_t row = 0, row_squares = 0;
+        for (int x = 0; x < size; x++) {
+            row += gray[x];
+            row_squares += (uint32_t)gray[x] * gray[x];
+            darkest = gray[x] < darkest ? gray[x] : darkest;
+            brightest = gray[x] > brightest ? gray[x] : brightest;
+        }
+        sum += row;
+        squares += row_squares;
+    }
+    double count = (double)size * size, mean = (double)sum / count;
+    double variance = (double)squares / count - mean * mean;
+    measures->darkest = darkest;
+    measures->brightest = brightest;
+    measures->mean = (float)mean;
+    measures->deviation = darkest == brightest ? 0 : (float)sqrt(variance > 0 ? variance : 0);
+}
+
+void cmus_measure_image(const cmus_image *image, const uint8_t *pixels, int size, int channels,
+                        cmus_image_measures *measures) {
+    size_t count = (size_t)size * (size_t)size;
+    uint8_t *gray = cmus_allocate_raw(count, 1);
+    cmus_measure_gray(pixels, count, channels, gray);
+    measures->content = hash_content(image);
+    measure_brightness(gray, size, measures);
+    measures->likeness = hash_likeness(gray, size);
+    measures->constant = measures->darkest == measures->brightest &&
+                         memcmp(pixels, pixels + channels, (count - 1) * (size_t)channels) == 0;
+    cmus_free(gray);
+}
