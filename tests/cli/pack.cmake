@@ -3,3 +3,4 @@ add_test(NAME cli/pack_real COMMAND bash ${CMAKE_CURRENT_SOURCE_DIR}/pack_real.s
   ${CMAKE_SOURCE_DIR}/../shared/data/real_cases ${CMAKE_SOURCE_DIR}/../shared/data/odd_images)
 add_test(NAME cli/pack_show COMMAND bash ${CMAKE_CURRENT_SOURCE_DIR}/pack_show.sh ${CMAKE_BINARY_DIR})
 set_tests_properties(cli/pack cli/pack_real cli/pack_show PROPERTIES SKIP_RETURN_CODE 77)
+add_test(NAME cli/pack_data COMMAND bash ${CMAKE_CURRENT_SOURCE_DIR}/pack_data.sh ${CMAKE_BINARY_DIR})
