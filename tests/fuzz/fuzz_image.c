@@ -11,7 +11,8 @@ static unsigned magnitude(int size) {
 }
 
 static void note(const cmus_image *image) {
-    cmus_fuzz_feature(magnitude(image->width) * 32 + magnitude(image->height));
+    cmus_fuzz_feature(magnitude(image->width) * 32);
+    cmus_fuzz_feature(magnitude(image->height));
     cmus_fuzz_feature(0x10000 + (unsigned)image->bits * 16 + (unsigned)image->channels * 4 + image->more_pages * 2);
     cmus_fuzz_feature(0x20000 + image->has_position * 2 + image->has_person);
 }
