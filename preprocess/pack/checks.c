@@ -7,7 +7,7 @@
 #include "cmus/memory.h"
 
 /* Nearly black: the mean and two deviations, so nearly all pixels, are below this gray value. */
-static const float BLACK = 12;
+static const float BLACK = 9;
 /* Almost one colour: the gray values differ by less. */
 enum { FLAT = 8 };
 
