@@ -2,6 +2,7 @@
 #ifndef CMUS_CSV_H
 #define CMUS_CSV_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "cmus/status.h"
@@ -19,6 +20,11 @@ typedef struct cmus_csv {
 /* Reads a table of at most `limit` bytes. A row with another number of fields than the header, an open quote, a zero
  * byte or a last line without its line end is FORMAT with file and line. The caller frees it by cmus_csv_free(). */
 cmus_status cmus_csv_read(const char *path, size_t limit, cmus_csv *table);
+
+/* The same from memory; `name` stands for the path in messages. hand_made: such as people and spreadsheets write it,
+ * whose last line may lack its line end and which may have empty lines; these are no rows. (A file of this project
+ * without its last line end breaks off.) */
+cmus_status cmus_csv_parse(const char *text, size_t size, const char *name, bool hand_made, cmus_csv *table);
 void cmus_csv_free(cmus_csv *table);
 
 /* Index of the named column in *column, or FORMAT that names file and column. */

@@ -2,13 +2,15 @@
  *
  * Shard (HDF5): /om, /im uint8 [n,S,S,3]; /tem uint8 [sum of bags,S,S,C], C = 1 if all are gray, else 3; /tem_offset
  * int64 [n+1]; /label int32 [n]; /case_id, /patient_id: UTF-8 strings [n] of fixed length; /source: such strings, one
- * "SHA-256  file" an image (om, im, tem of case 0, om, ...). A chunk is one image, or a whole array of the others; all
- * have Fletcher-32. Attributes: format_version, classes, image_size, tool_version. Not collective; one data set may be
- * used by one thread at a time.
+ * "SHA-256  file" an image (om, im, tem of case 0, om, ...). A modality that the data set does not have is not there:
+ * neither its array (nor /tem_offset, if it is TEM) nor lines of /source. A chunk is one image, or a whole array of the
+ * others; all have Fletcher-32, images may be deflated before (chunk.h). Attributes: format_version, classes,
+ * image_size, tool_version. Not collective; one data set may be used by one thread at a time.
  */
 #ifndef CMUS_DATASET_H
 #define CMUS_DATASET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,11 +23,8 @@ typedef struct cmus_dataset cmus_dataset;
 typedef struct cmus_case_info {
     const char *case_id, *patient_id; /* owned by the data set */
     int label;
-    int tem_count; /* all TEM images of the case, without max_tem */
+    int tem_count; /* all TEM images of the case, without max_tem; 0 if the data set has none */
 } cmus_case_info;
-
-/* The images of a case: one OM, one IM, a bag of TEM. The numbers are those of cmus_modality (cmusnet.h). */
-typedef enum cmus_image_kind { CMUS_IMAGE_TEM, CMUS_IMAGE_OM, CMUS_IMAGE_IM } cmus_image_kind;
 
 /* Opens FOLDER/dataset.json and its shards and reads all but the images. Checks sizes, counts, labels, versions;
  * verifies dataset.json against FOLDER/MANIFEST.sha256 if there is one. Checksums of images are checked as they are
@@ -37,6 +36,11 @@ int cmus_dataset_image_size(const cmus_dataset *dataset);
 int cmus_dataset_class_count(const cmus_dataset *dataset);
 const char *cmus_dataset_class_name(const cmus_dataset *dataset, int label);
 int cmus_dataset_case_count(const cmus_dataset *dataset);
+/* Whether the cases have this modality: all of them or none. */
+bool cmus_dataset_has(const cmus_dataset *dataset, cmus_image_kind kind);
+/* OK if the data set has all three modalities; else DATA, naming `folder` and what is missing: for what needs them all.
+ */
+cmus_status cmus_dataset_needs_all(const cmus_dataset *dataset, const char *folder);
 /* `index` from 0, in the order of the shards. */
 cmus_case_info cmus_dataset_case(const cmus_dataset *dataset, int index);
 /* The case of that id, or -1. */
@@ -45,12 +49,13 @@ int cmus_dataset_find(const cmus_dataset *dataset, const char *case_id);
 const char *cmus_dataset_hash(const cmus_dataset *dataset);
 
 /* Reads one image of a case as RGB bytes [S][S][3]; gray is repeated. `image`: 0 for OM and IM, below tem_count for TEM
- * (fatal otherwise). Only this image is read from the file. The buffer is the caller's. FORMAT or CHECKSUM (a
- * Fletcher-32 that does not hold) names shard and case. */
+ * (fatal otherwise, and if the data set lacks that modality). Only this image is read from the file. The buffer is the
+ * caller's. FORMAT or CHECKSUM (a Fletcher-32 that does not hold) names shard and case. */
 cmus_status cmus_dataset_read_image(cmus_dataset *dataset, int index, cmus_image_kind kind, int image, uint8_t *rgb);
 
 /* Reads the images of a case as RGB bytes [S][S][3]; gray is repeated. om, im: one image; tem: the first
- * min(tem_count, max_tem) images (max_tem 0: all). The buffers are the caller's. Fails as cmus_dataset_read_image(). */
+ * min(tem_count, max_tem) images (max_tem 0: all). The buffers are the caller's; that of a modality which the data set
+ * lacks is NULL, and no other (fatal otherwise). Fails as cmus_dataset_read_image(). */
 cmus_status cmus_dataset_read(cmus_dataset *dataset, int index, int max_tem, uint8_t *om, uint8_t *im, uint8_t *tem);
 
 /* Bytes that cmus_dataset_preload() needs for these cases [count] with min(tem_count, max_tem) TEM images each (max_tem

@@ -2,14 +2,19 @@
  * SHA-256.
  *
  * { "format_version": 1, "tool_version": "0.1.0", "image_size": 224, "classes": ["GS", "nonGS"],
- *   "counts": { "cases": 48, "patients": 28, "images": 264 }, "options": { ... },
+ *   "modalities": ["om", "im", "tem"], "counts": { "cases": 48, "patients": 28, "images": 264 },
+ *   "options": { ... }, "statistics": { ... },
  *   "shards": [ { "file": "shard-00000.h5", "cases": 48, "sha256": "..." } ] }
  *
- * "options" says how the images were made; nothing but people reads it. The same content gives the same bytes.
+ * "options" says how the images were made, "statistics" what the files were like; nothing but people reads them
+ * (src/data/README.md). Data sets of before have no "modalities", which means all three, and no "statistics". The same
+ * content gives the same bytes.
  */
 #ifndef CMUS_DATASET_INDEX_H
 #define CMUS_DATASET_INDEX_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "cmus/file.h"
@@ -29,6 +34,13 @@ enum {
     CMUS_SOURCE_BYTES = 8192 /* longest line of /source */
 };
 
+/* The images of a case: one OM, one IM, a bag of TEM. The numbers are those of cmus_modality (cmusnet.h). */
+typedef enum cmus_image_kind { CMUS_IMAGE_TEM, CMUS_IMAGE_OM, CMUS_IMAGE_IM } cmus_image_kind;
+enum { CMUS_IMAGE_KINDS = 3 };
+
+/* "om", "im" or "tem": its name in "modalities" and of its array in a shard. */
+const char *cmus_image_array(cmus_image_kind kind);
+
 typedef struct cmus_shard_entry {
     char *file; /* a plain name in the folder of dataset.json */
     int cases;
@@ -39,10 +51,12 @@ typedef struct cmus_dataset_index {
     char *tool_version;
     int image_size;
     int class_count;
-    char **classes; /* [class_count], in the order of the labels */
+    char **classes;             /* [class_count], in the order of the labels */
+    bool has[CMUS_IMAGE_KINDS]; /* the modalities, of every case; one or more */
     int cases, patients;
     int64_t images;
-    char *options; /* a JSON object as text */
+    char *options;    /* a JSON object as text */
+    char *statistics; /* the same; NULL: none */
     int shard_count;
     cmus_shard_entry *shards; /* [shard_count] */
 } cmus_dataset_index;
@@ -52,8 +66,10 @@ typedef struct cmus_dataset_index {
  */
 cmus_status cmus_dataset_index_read(const char *folder, cmus_dataset_index *index, char sha256[CMUS_SHA256_TEXT]);
 
-/* Writes FOLDER/dataset.json and FOLDER/MANIFEST.sha256 for it and the shards, which must be there. IO. */
-cmus_status cmus_dataset_index_write(const char *folder, const cmus_dataset_index *index);
+/* Writes FOLDER/dataset.json, and FOLDER/MANIFEST.sha256 for it, the shards, with the SHA-256 of their entries, and the
+ * further files [further_count], which must be there. IO. */
+cmus_status cmus_dataset_index_write(const char *folder, const cmus_dataset_index *index, const char *const *further,
+                                     size_t further_count);
 
 /* Frees what the index points to, not the index. */
 void cmus_dataset_index_free(cmus_dataset_index *index);

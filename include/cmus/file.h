@@ -19,7 +19,17 @@ cmus_status cmus_file_read(const char *path, size_t limit, char **data, size_t *
 /* Writes a whole file in the way described above. IO. */
 cmus_status cmus_file_write(const char *path, const void *data, size_t size);
 
-/* The same in pieces. Errors are kept until commit, which reports the first one and removes the temporary file. */
+/* A stretch of memory. */
+typedef struct cmus_bytes {
+    const void *data;
+    size_t size;
+} cmus_bytes;
+
+/* Writes the parts one after another into a file, in place and without flushing: for scratch files that hold a checksum
+ * of their own, as a kill or a power cut may leave half of one. A failure removes the file. IO. */
+cmus_status cmus_file_write_scratch(const char *path, const cmus_bytes *parts, size_t count);
+
+/* Writing a whole file in pieces. Errors are kept until commit, which reports the first one and removes the temporary file. */
 typedef struct cmus_file_writer cmus_file_writer;
 cmus_status cmus_file_writer_open(const char *path, cmus_file_writer **writer);
 /* A file that only this user may read. */
@@ -28,6 +38,8 @@ void cmus_file_writer_add(cmus_file_writer *writer, const void *data, size_t siz
 void cmus_file_writer_print(cmus_file_writer *writer, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* A CSV field by RFC 4180: quoted if it holds a comma, a quote, a line break or a blank at an end. No separator. */
 void cmus_file_writer_csv(cmus_file_writer *writer, const char *text);
+/* Text between tags or in a quoted attribute of HTML: made valid (utf8.h), and & < > " ' escaped. */
+void cmus_file_writer_html(cmus_file_writer *writer, const char *text);
 /* Both free the writer. */
 cmus_status cmus_file_writer_commit(cmus_file_writer *writer);
 void cmus_file_writer_discard(cmus_file_writer *writer);

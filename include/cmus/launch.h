@@ -2,8 +2,14 @@
 #ifndef CMUS_LAUNCH_H
 #define CMUS_LAUNCH_H
 
+#include <stdbool.h>
+
 #include "cmus/communicator.h"
 #include "cmus/status.h"
+
+/* Not collective, for programs that also work without MPI: whether a launcher says that it started several processes.
+ * Then MPI must be started. */
+bool cmus_launched_as_several(void);
 
 /* Collective. `threads`: of this rank.
  *

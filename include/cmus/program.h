@@ -2,6 +2,8 @@
 #ifndef CMUS_PROGRAM_H
 #define CMUS_PROGRAM_H
 
+#include <argp.h>
+
 #include "cmus/status.h"
 
 /* 0 is: done. A job script may start again after FATAL and STOPPED; after the others the same would come again. */
@@ -18,6 +20,9 @@ const char *cmus_git_revision(void);
 
 /* First call of each main: sets argp's version text and its exit code for wrong usage, and the name in messages. */
 void cmus_program_begin(const char *name);
+
+/* Reads the command line of a program that several ranks run: help and usage errors are printed once, by rank 0. */
+void cmus_program_parse(const struct argp *parser, int rank, int argc, char **argv, void *input);
 
 /* Last call of each main: prints the kept message if status is not OK; returns the exit code. */
 int cmus_program_end(cmus_status status);

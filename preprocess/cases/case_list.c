@@ -2,7 +2,9 @@
 
 #include <string.h>
 
+#include "cmus/file.h"
 #include "cmus/memory.h"
+#include "names.h"
 
 const char *cmus_image_kind_name(cmus_image_kind kind) {
     return kind == CMUS_IMAGE_OM ? "OM" : kind == CMUS_IMAGE_IM ? "IM" : "TEM";
@@ -28,7 +30,7 @@ size_t cmus_case_list_add_image(cmus_case_list *list, const cmus_source_image *i
 
 void cmus_case_list_reject(cmus_case_list *list, size_t number, const char *why) {
     if (!list->cases[number].rejected)
-        list->cases[number].rejected = cmus_copy_string(why);
+        list->cases[number].rejected = cmus_name_escape(why);
 }
 
 static void free_case(cmus_source_case *one) {
@@ -37,6 +39,35 @@ static void free_case(cmus_source_case *one) {
     cmus_free(one->place);
     cmus_free(one->class_name);
     cmus_free(one->rejected);
+}
+
+cmus_status cmus_case_list_check_classes(const cmus_case_list *list, const cmus_scan_options *options,
+                                         cmus_findings *findings) {
+    size_t *all = cmus_allocate(list->class_count, sizeof *all), *kept = cmus_allocate(list->class_count, sizeof *kept);
+    size_t left = 0;
+    for (size_t i = 0; i < list->case_count; i++)
+        if (list->cases[i].label >= 0) {
+            all[list->cases[i].label]++;
+            kept[list->cases[i].label] += !list->cases[i].rejected;
+            left += !list->cases[i].rejected;
+        }
+    cmus_status status = left ? CMUS_OK : cmus_fail(CMUS_ERROR_DATA, "every case is rejected; nothing is left to pack");
+    for (size_t i = 0; i < list->class_count && status == CMUS_OK; i++) {
+        if (all[i] == 0 || kept[i] > 0)
+            continue;
+        if (options->classes)
+            cmus_findings_add(findings, CMUS_WARNING, NULL, list->classes[i], "all %zu cases of the class are rejected",
+                              all[i]);
+        else
+            status =
+                cmus_fail(CMUS_ERROR_DATA,
+                          "all %zu cases of the class %s are rejected; mend them, or say by --classes that a class "
+                          "may be empty",
+                          all[i], list->classes[i]);
+    }
+    cmus_free(all);
+    cmus_free(kept);
+    return status;
 }
 
 void cmus_case_list_drop_rejected(cmus_case_list *list) {
@@ -54,6 +85,23 @@ int cmus_case_list_class(const cmus_case_list *list, const char *name) {
         if (strcmp(list->classes[i], name) == 0)
             return (int)i;
     return -1;
+}
+
+cmus_status cmus_rejected_write(const char *path, const cmus_case_list *list) {
+    cmus_file_writer *writer;
+    CMUS_TRY(cmus_file_writer_open(path, &writer));
+    cmus_file_writer_print(writer, "case_id,patient_id,class,why\n");
+    for (size_t i = 0; i < list->case_count; i++) {
+        const cmus_source_case *one = &list->cases[i];
+        if (!one->rejected)
+            continue;
+        const char *const fields[] = {one->case_id, one->patient_id, one->class_name, one->rejected};
+        for (int k = 0; k < 4; k++) {
+            cmus_file_writer_csv(writer, fields[k]);
+            cmus_file_writer_add(writer, k < 3 ? "," : "\n", 1);
+        }
+    }
+    return cmus_file_writer_commit(writer);
 }
 
 void cmus_case_list_free(cmus_case_list *list) {

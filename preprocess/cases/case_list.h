@@ -7,8 +7,10 @@
 #include <stddef.h>
 
 #include "cmus/dataset.h"
+#include "cmus/status.h"
+#include "findings.h"
 
-enum { CMUS_IMAGE_KINDS = 3, CMUS_NO_IMAGE = -1 };
+enum { CMUS_NO_IMAGE = -1 };
 
 typedef struct cmus_source_image {
     char *path;   /* where it is: to be read, not to be shown */
@@ -34,7 +36,7 @@ typedef struct cmus_case_list {
     bool has[CMUS_IMAGE_KINDS]; /* the modalities of the data set, by cmus_image_kind */
     cmus_source_case *cases;    /* by class, then in the order of the folders or of the manifest */
     size_t case_count, case_capacity;
-    cmus_source_image *images; /* each file once; several cases may share one */
+    cmus_source_image *images; /* each file once, but for those of two bags that share only some; cases may share one */
     size_t image_count, image_capacity;
 } cmus_case_list;
 
@@ -63,10 +65,16 @@ size_t cmus_case_list_add_case(cmus_case_list *list, const cmus_source_case *one
 size_t cmus_case_list_add_image(cmus_case_list *list, const cmus_source_image *image);
 /* Marks the case, unless it is marked already. */
 void cmus_case_list_reject(cmus_case_list *list, size_t number, const char *why);
+/* What is left once the rejected cases are taken out. DATA if that is nothing, or if a class that the options do not
+ * name has lost all its cases: such a loss is none to skip over. If they do name it: a warning. */
+cmus_status cmus_case_list_check_classes(const cmus_case_list *list, const cmus_scan_options *options,
+                                         cmus_findings *findings);
 /* Takes the rejected cases out; their images stay, so that numbers of images hold. */
 void cmus_case_list_drop_rejected(cmus_case_list *list);
 /* Number of the class, or -1. */
 int cmus_case_list_class(const cmus_case_list *list, const char *name);
+/* The rejected cases as a CSV file: case_id, patient_id, class, why. IO. */
+cmus_status cmus_rejected_write(const char *path, const cmus_case_list *list);
 void cmus_case_list_free(cmus_case_list *list);
 
 #endif

@@ -8,9 +8,15 @@
 
 #include "cmus/memory.h"
 #include "image.h"
+#include "metadata.h"
 
-/* A progressive file may hold any number of scans, each of which takes as long as a whole image. */
-enum { SCAN_LIMIT = 500 };
+enum {
+    /* A progressive file may hold any number of scans, each of which may take some bytes only and as long as a whole
+     * image. libjpeg's own scripts have at most 18 scans, and those of optimizing encoders not many more. */
+    SCAN_LIMIT = 100,
+    APP1 = JPEG_APP0 + 1,
+    APP13 = JPEG_APP0 + 13,
+};
 
 /* All state is in here, so that it is well defined after longjmp(). */
 typedef struct reader {
@@ -19,11 +25,15 @@ typedef struct reader {
     struct jpeg_progress_mgr progress;
     jmp_buf failed;
     char message[JMSG_LENGTH_MAX];
-    uint8_t *row; /* a row of CMYK */
+    uint8_t *row;     /* a row of CMYK */
+    unsigned seen;    /* a bit for each component that had a scan */
+    bool unsupported; /* no damage, but what the library does not read */
 } reader;
 
 static _Noreturn void stop(j_common_ptr library) {
     reader *self = library->client_data;
+    int code = library->err->msg_code;
+    self->unsupported = code == JERR_BAD_PRECISION || code == JERR_SOF_UNSUPPORTED || code == JERR_ARITH_NOTIMPL;
     library->err->format_message(library, self->message);
     longjmp(self->failed, 1);
 }
@@ -34,8 +44,11 @@ static void hear_message(j_common_ptr library, int level) {
         stop(library);
 }
 
-static void count_scans(j_common_ptr library) {
+/* Called now and then while a file of several scans is read. */
+static void watch_scans(j_common_ptr library) {
     reader *self = library->client_data;
+    for (int i = 0; i < self->library.comps_in_scan; i++)
+        self->seen |= 1u << self->library.cur_comp_info[i]->component_index;
     if (self->library.input_scan_number <= SCAN_LIMIT)
         return;
     snprintf(self->message, sizeof self->message, "more than %d scans", SCAN_LIMIT);
@@ -51,11 +64,14 @@ static void cmyk_to_rgb(const uint8_t *cmyk, int width, uint8_t *rgb) {
         }
 }
 
-static int orientation_of(const reader *self) {
+/* To the end of the file, so that also comments behind the picture are judged. */
+static cmus_metadata read_metadata(reader *self) {
+    cmus_metadata found = {0};
+    while (jpeg_consume_input(&self->library) != JPEG_REACHED_EOI)
+        continue;
     for (jpeg_saved_marker_ptr marker = self->library.marker_list; marker; marker = marker->next)
-        if (marker->marker == JPEG_APP0 + 1 && marker->data_length > 6 && memcmp(marker->data, "Exif\0", 6) == 0)
-            return cmus_exif_orientation(marker->data + 6, marker->data_length - 6);
-    return 1;
+        cmus_metadata_jpeg(marker->marker, marker->data, marker->data_length, &found);
+    return found;
 }
 
 static cmus_status begin_image(reader *self, const cmus_decode_options *options, cmus_image *image) {
@@ -65,6 +81,9 @@ static cmus_status begin_image(reader *self, const cmus_decode_options *options,
     if (!four && stored != JCS_GRAYSCALE && stored != JCS_YCbCr && stored != JCS_RGB)
         return cmus_fail(CMUS_ERROR_FORMAT, "JPEG of %d components, which stand for no known colours",
                          self->library.num_components);
+    if (self->library.data_precision != 8) /* libjpeg-turbo 3 has functions of their own for these */
+        return cmus_fail(CMUS_ERROR_FORMAT, "JPEG of %d bits a sample; save it with 8 bits",
+                         self->library.data_precision);
     self->library.out_color_space = four ? JCS_CMYK : stored == JCS_GRAYSCALE ? JCS_GRAYSCALE : JCS_RGB;
     CMUS_TRY(cmus_image_begin(self->library.image_width, self->library.image_height, stored == JCS_GRAYSCALE ? 1 : 3,
                               options, image));
@@ -84,9 +103,16 @@ static cmus_status read_image(reader *self, const cmus_decode_options *options, 
         if (self->row)
             cmyk_to_rgb(self->row, image->width, to);
     }
-    int orientation = orientation_of(self);
+    cmus_metadata found = read_metadata(self);
+    bool complete = !jpeg_has_multiple_scans(&self->library) || self->seen == (1u << self->library.num_components) - 1;
     jpeg_finish_decompress(&self->library);
-    cmus_image_orient(image, orientation);
+    if (!complete)
+        return cmus_fail(CMUS_ERROR_FORMAT, "damaged JPEG: a component has no scan");
+    cmus_image_orient(image, found.orientation);
+    image->type = CMUS_JPEG;
+    image->bits = 8;
+    image->has_position = found.has_position;
+    image->has_person = found.has_person;
     return CMUS_OK;
 }
 
@@ -96,16 +122,21 @@ cmus_status cmus_decode_jpeg(const uint8_t *data, size_t size, const cmus_decode
     self->errors.error_exit = stop;
     self->errors.emit_message = hear_message;
     self->library.client_data = self;
-    self->progress.progress_monitor = count_scans;
+    self->progress.progress_monitor = watch_scans;
     cmus_status status;
     if (setjmp(self->failed) == 0) {
         jpeg_create_decompress(&self->library);
         self->library.progress = &self->progress;
-        jpeg_save_markers(&self->library, JPEG_APP0 + 1, 0xFFFF);
+        jpeg_save_markers(&self->library, APP1, 0xFFFF);
+        jpeg_save_markers(&self->library, APP13, 0xFFFF);
+        jpeg_save_markers(&self->library, JPEG_COM, 0xFFFF);
         jpeg_mem_src(&self->library, data, (unsigned long)size);
         status = read_image(self, options, image);
     } else {
-        status = cmus_fail(CMUS_ERROR_FORMAT, "damaged JPEG: %s", self->message);
+        status =
+            cmus_fail(CMUS_ERROR_FORMAT,
+                      self->unsupported ? "JPEG that can't be read; save it as baseline JPEG: %s" : "damaged JPEG: %s",
+                      self->message);
     }
     jpeg_destroy_decompress(&self->library);
     cmus_free(self->row);

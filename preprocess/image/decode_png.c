@@ -6,6 +6,7 @@
 
 #include "cmus/memory.h"
 #include "image.h"
+#include "metadata.h"
 
 /* All state is in here, so that it is well defined after longjmp(). */
 typedef struct reader {
@@ -16,6 +17,7 @@ typedef struct reader {
     char message[256];
     uint8_t *rows; /* [height][stride]: what libpng writes if it is not the image itself */
     png_bytep *row_list;
+    cmus_metadata found;
 } reader;
 
 static void stop(png_structp png, png_const_charp message) {
@@ -36,6 +38,23 @@ static void give_bytes(png_structp png, png_bytep to, png_size_t size) {
         png_error(png, "premature end of the file");
     memcpy(to, self->data + self->done, size);
     self->done += size;
+}
+
+/* Tags and texts come as they are in the file, so that no bomb of compressed text is inflated; what else is beside the
+ * picture is skipped, but for its checksum. Transparency is part of the picture. */
+static int hear_chunk(png_structp png, png_unknown_chunkp chunk) {
+    enum { HANDLED = 1 };
+    reader *self = png_get_user_chunk_ptr(png);
+    cmus_metadata_png((const char *)chunk->name, chunk->data, chunk->size, &self->found);
+    return HANDLED;
+}
+
+static void choose_chunks(reader *self) {
+    static const png_byte heard[] = "eXIf\0tEXt\0zTXt\0iTXt"; /* four letters and a NUL each */
+    static const png_byte skipped[] = "bKGD\0cHRM\0gAMA\0hIST\0iCCP\0oFFs\0pCAL\0pHYs\0sBIT\0sCAL\0sPLT\0sRGB\0tIME";
+    png_set_read_user_chunk_fn(self->png, self, hear_chunk);
+    png_set_keep_unknown_chunks(self->png, PNG_HANDLE_CHUNK_ALWAYS, heard, sizeof heard / 5);
+    png_set_keep_unknown_chunks(self->png, PNG_HANDLE_CHUNK_NEVER, skipped, sizeof skipped / 5);
 }
 
 /* Samples become 8 bits, but for 16-bit gray, whose window is chosen later. */
@@ -67,34 +86,50 @@ static void flatten(const uint8_t *from, size_t count, int channels, uint8_t *to
             *to++ = over_white(from[c], from[channels]);
 }
 
-static int orientation_of(const reader *self) {
-    png_bytep exif = NULL;
-    png_uint_32 size = 0;
-    if (png_get_eXIf_1(self->png, self->info, &size, &exif) == 0 || !exif)
-        return 1;
-    return cmus_exif_orientation(exif, size);
+/* Rows with alpha, of which one is enough at a time. */
+static void read_rows(reader *self, cmus_image *image, size_t stride) {
+    self->rows = cmus_allocate_raw(1, stride);
+    for (int y = 0; y < image->height; y++) {
+        size_t row = (size_t)image->width * (size_t)image->channels;
+        png_read_row(self->png, self->rows, NULL);
+        flatten(self->rows, (size_t)image->width, image->channels, image->pixels + (size_t)y * row);
+    }
 }
 
-static cmus_status read_image(reader *self, const cmus_decode_options *options, cmus_image *image) {
-    png_read_info(self->png, self->info);
-    int type = png_get_color_type(self->png, self->info);
-    CMUS_TRY(cmus_image_begin(png_get_image_width(self->png, self->info), png_get_image_height(self->png, self->info),
-                              type & PNG_COLOR_MASK_COLOR ? 3 : 1, options, image));
-    set_transforms(self);
-    size_t stride = png_get_rowbytes(self->png, self->info), pixels = (size_t)image->width * (size_t)image->height;
+/* All rows at once: interlaced ones, 16-bit gray, whose window needs them all, and those that libpng can write into the
+ * image itself. */
+static void read_whole(reader *self, const cmus_decode_options *options, cmus_image *image, size_t stride) {
+    size_t pixels = (size_t)image->width * (size_t)image->height;
     bool direct = stride == (size_t)image->width * (size_t)image->channels;
     if (!direct)
         self->rows = cmus_allocate_raw((size_t)image->height, stride);
-    self->row_list = cmus_allocate((size_t)image->height, sizeof *self->row_list);
+    self->row_list = cmus_allocate_raw((size_t)image->height, sizeof *self->row_list);
     for (int y = 0; y < image->height; y++)
         self->row_list[y] = (direct ? image->pixels : self->rows) + (size_t)y * stride;
     png_read_image(self->png, self->row_list);
-    png_read_end(self->png, self->info);
     if (!direct && png_get_bit_depth(self->png, self->info) == 16)
         cmus_image_from_16_bit((const uint16_t *)(const void *)self->rows, pixels, options, image->pixels);
     else if (!direct)
         flatten(self->rows, pixels, image->channels, image->pixels);
-    cmus_image_orient(image, orientation_of(self));
+}
+
+static cmus_status read_image(reader *self, const cmus_decode_options *options, cmus_image *image) {
+    png_read_info(self->png, self->info);
+    int type = png_get_color_type(self->png, self->info), depth = png_get_bit_depth(self->png, self->info);
+    CMUS_TRY(cmus_image_begin(png_get_image_width(self->png, self->info), png_get_image_height(self->png, self->info),
+                              type & PNG_COLOR_MASK_COLOR ? 3 : 1, options, image));
+    bool interlaced = png_get_interlace_type(self->png, self->info) != PNG_INTERLACE_NONE;
+    set_transforms(self);
+    if (!interlaced && png_get_channels(self->png, self->info) == image->channels + 1)
+        read_rows(self, image, png_get_rowbytes(self->png, self->info));
+    else
+        read_whole(self, options, image, png_get_rowbytes(self->png, self->info));
+    png_read_end(self->png, self->info);
+    cmus_image_orient(image, self->found.orientation);
+    image->type = CMUS_PNG;
+    image->bits = depth;
+    image->has_position = self->found.has_position;
+    image->has_person = self->found.has_person;
     return CMUS_OK;
 }
 
@@ -111,6 +146,7 @@ cmus_status cmus_decode_png(const uint8_t *data, size_t size, const cmus_decode_
         png_set_read_fn(self->png, self, give_bytes);
         png_set_crc_action(self->png, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
         png_set_user_limits(self->png, PNG_UINT_31_MAX, PNG_UINT_31_MAX); /* cmus_image_begin() has the limit */
+        choose_chunks(self);
         status = read_image(self, options, image);
     } else {
         status = cmus_fail(CMUS_ERROR_FORMAT, "damaged PNG: %s", self->message);

@@ -23,9 +23,51 @@ cmus_status cmus_image_begin(uint64_t width, uint64_t height, int channels, cons
     return CMUS_OK;
 }
 
+cmus_status cmus_image_check_memory(const cmus_image *image, uint64_t bytes) {
+    const uint64_t limit = 16 * (uint64_t)image->width * (uint64_t)image->height + ((uint64_t)16 << 20);
+    if (bytes > limit)
+        return cmus_fail(CMUS_ERROR_LIMIT,
+                         "%d x %d pixels in pieces of %llu bytes need more memory than the limit of %llu", image->width,
+                         image->height, (unsigned long long)bytes, (unsigned long long)limit);
+    return CMUS_OK;
+}
+
 void cmus_image_free(cmus_image *image) {
     cmus_free(image->pixels);
     memset(image, 0, sizeof *image);
+}
+
+/* True if red, green and blue are equal in all `count` pixels. Bytes are compared with their right neighbours, eight at
+ * a time, but for blue with the next pixel's red. */
+static bool is_gray(const uint8_t *rgb, size_t count) {
+    enum { GROUP = 8, WORDS = 3 };
+    uint8_t masks[GROUP * WORDS];
+    for (int i = 0; i < GROUP * WORDS; i++)
+        masks[i] = i % 3 == 2 ? 0 : 0xFF;
+    uint64_t mask[WORDS];
+    memcpy(mask, masks, sizeof mask);
+    size_t done = 0;
+    for (; done + GROUP < count; done += GROUP, rgb += sizeof masks) { /* one byte behind the group is read */
+        uint64_t here[WORDS], right[WORDS];
+        memcpy(here, rgb, sizeof here);
+        memcpy(right, rgb + 1, sizeof right);
+        if (((here[0] ^ right[0]) & mask[0]) | ((here[1] ^ right[1]) & mask[1]) | ((here[2] ^ right[2]) & mask[2]))
+            return false;
+    }
+    for (; done < count; done++, rgb += 3)
+        if (rgb[0] != rgb[1] || rgb[0] != rgb[2])
+            return false;
+    return true;
+}
+
+/* RGB with nothing but gray to one channel, in place. An image with colour is mostly known by its first pixels. */
+static void reduce_to_gray(cmus_image *image) {
+    size_t count = (size_t)image->width * (size_t)image->height;
+    if (!is_gray(image->pixels, count))
+        return;
+    for (size_t i = 0; i < count; i++)
+        image->pixels[i] = image->pixels[3 * i];
+    image->channels = 1;
 }
 
 cmus_status cmus_image_decode(const uint8_t *data, size_t size, const cmus_decode_options *options, cmus_image *image) {
@@ -44,6 +86,8 @@ cmus_status cmus_image_decode(const uint8_t *data, size_t size, const cmus_decod
         status = cmus_fail(CMUS_ERROR_FORMAT, "not a JPEG, PNG or TIFF file by its first bytes");
     if (status != CMUS_OK)
         cmus_image_free(image);
+    else if (image->channels == 3)
+        reduce_to_gray(image);
     return status;
 }
 

@@ -26,7 +26,7 @@ typedef struct cmus_image {
 typedef enum cmus_filter { CMUS_BILINEAR, CMUS_BOX, CMUS_BICUBIC, CMUS_LANCZOS } cmus_filter;
 
 typedef struct cmus_decode_options {
-    int64_t pixel_limit; /* larger images are refused before memory is taken */
+    int64_t pixel_limit; /* larger images are refused before memory is taken; it bounds memory, too: see the README */
     /* These values of 16-bit gray become 0 and 255; low >= high: the darkest and the brightest pixel of each image. */
     int window_low, window_high;
 } cmus_decode_options;
@@ -34,9 +34,10 @@ typedef struct cmus_decode_options {
 /* 300 million pixels, each image's own range. */
 cmus_decode_options cmus_decode_defaults(void);
 
-/* Decodes a file's content as gray or RGB, upright by its EXIF orientation, transparent pixels over white. What kind of
- * file it is, is seen by its first bytes. FORMAT (any damage, also what the libraries only warn of), LIMIT; the message
- * does not name the file. Free the image by cmus_image_free(). */
+/* Decodes a file's content as gray or RGB, upright by its EXIF orientation, transparent pixels over white; an RGB file
+ * with nothing but gray comes out as gray. What kind of file it is, is seen by its first bytes. FORMAT (any damage,
+ * also what the libraries only warn of), LIMIT; the message does not name the file. Free the image by
+ * cmus_image_free(). */
 cmus_status cmus_image_decode(const uint8_t *data, size_t size, const cmus_decode_options *options, cmus_image *image);
 void cmus_image_free(cmus_image *image);
 
@@ -52,8 +53,9 @@ cmus_status cmus_image_begin(uint64_t width, uint64_t height, int channels, cons
                              cmus_image *image);
 /* Turns and mirrors the image by the EXIF orientation 1 to 8; others are 1. */
 void cmus_image_orient(cmus_image *image, int orientation);
-/* The orientation in EXIF data (a TIFF header and its first directory), 1 if there is none. */
-int cmus_exif_orientation(const uint8_t *data, size_t size);
+/* CMUS_ERROR_LIMIT if a decoder would need `bytes` beside the image's own pixels and that is more than 16 a pixel and
+ * 16 MiB: no format needs so much but by a wrong or malicious size. */
+cmus_status cmus_image_check_memory(const cmus_image *image, uint64_t bytes);
 cmus_status cmus_decode_jpeg(const uint8_t *data, size_t size, const cmus_decode_options *options, cmus_image *image);
 cmus_status cmus_decode_png(const uint8_t *data, size_t size, const cmus_decode_options *options, cmus_image *image);
 cmus_status cmus_decode_tiff(const uint8_t *data, size_t size, const cmus_decode_options *options, cmus_image *image);

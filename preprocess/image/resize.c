@@ -1,24 +1,17 @@
 /* Resizing with antialias: the arithmetic of Pillow's Image.resize(), so that results are the same to the bit.
  *
  * A filter that is stretched by the scale factor (if that is above 1) is laid over the source pixels of each output
- * pixel; weights are normalised in double and rounded to fixed point. First all rows are made narrower (or wider),
- * rounded to 8 bits, then all columns. An axis whose size stays is left out.
+ * pixel; weights are normalised in double and rounded to fixed point. First rows are made narrower (or wider), rounded
+ * to 8 bits, then columns. An axis whose size stays is left out. Only as many of the narrower rows are kept as one
+ * output row needs, so that they stay in the first cache.
  */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "cmus/log.h"
 #include "cmus/memory.h"
-#include "image.h"
-
-enum { PRECISION = 32 - 8 - 2 }; /* bits behind the point: 8 for the pixel and 2 for overshoot are left */
-
-/* The source pixels of every output pixel along one axis, and their weights. */
-typedef struct weights {
-    int width;      /* room for each output pixel's weights */
-    int *first;     /* [output] */
-    int *count;     /* [output] */
-    int32_t *fixed; /* [output][width] */
-} weights;
+#include "resize_kernels.h"
 
 static double triangle(double x) {
     x = fabs(x);
@@ -54,10 +47,23 @@ static const struct {
     double support;
 } filters[] = {{triangle, 1}, {box, 0.5}, {bicubic, 2}, {lanczos, 3}};
 
-static weights make_weights(cmus_filter filter, int input, int output) {
+/* Without the weights that are 0 at the ends. */
+static void trim(cmus_resize_weights *all, int i) {
+    int32_t *fixed = all->fixed + (size_t)i * (size_t)all->width;
+    int zeros = 0;
+    while (all->count[i] > 1 && fixed[all->count[i] - 1] == 0)
+        all->count[i]--;
+    while (zeros < all->count[i] - 1 && fixed[zeros] == 0)
+        zeros++;
+    all->first[i] += zeros;
+    all->count[i] -= zeros;
+    memmove(fixed, fixed + zeros, (size_t)all->count[i] * sizeof *fixed);
+}
+
+cmus_resize_weights cmus_resize_weights_make(cmus_filter filter, int input, int output) {
     double scale = (double)input / output, filter_scale = scale < 1 ? 1 : scale;
     double support = filters[filter].support * filter_scale;
-    weights all = {.width = (int)ceil(support) * 2 + 1};
+    cmus_resize_weights all = {.width = (int)ceil(support) * 2 + 1};
     all.first = cmus_allocate((size_t)output, sizeof *all.first);
     all.count = cmus_allocate((size_t)output, sizeof *all.count);
     all.fixed = cmus_allocate((size_t)output * (size_t)all.width, sizeof *all.fixed);
@@ -74,84 +80,196 @@ static weights make_weights(cmus_filter filter, int input, int output) {
         for (int x = 0; x < last - first; x++) {
             double weight = sum != 0 ? exact[x] / sum : exact[x];
             all.fixed[(size_t)i * (size_t)all.width + (size_t)x] =
-                (int32_t)((weight < 0 ? -0.5 : 0.5) + weight * (1 << PRECISION));
+                (int32_t)((weight < 0 ? -0.5 : 0.5) + weight * (1 << CMUS_RESIZE_PRECISION));
         }
         all.first[i] = first;
         all.count[i] = last - first;
+        trim(&all, i);
     }
     cmus_free(exact);
     return all;
 }
 
-static void free_weights(weights *all) {
+void cmus_resize_weights_free(cmus_resize_weights *all) {
     cmus_free(all->first);
     cmus_free(all->count);
     cmus_free(all->fixed);
 }
 
-static uint8_t to_byte(int32_t sum) {
-    int32_t value = sum >> PRECISION;
-    return (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value);
-}
-
-/* One row: [input][channels] to [output][channels]. */
-static void resize_row(const uint8_t *from, int channels, int output, const weights *all, uint8_t *to) {
-    for (int i = 0; i < output; i++) {
-        const int32_t *weight = all->fixed + (size_t)i * (size_t)all->width;
-        const uint8_t *pixel = from + (size_t)all->first[i] * (size_t)channels;
-        int32_t sums[3] = {1 << (PRECISION - 1), 1 << (PRECISION - 1), 1 << (PRECISION - 1)};
-        if (channels == 1)
-            for (int x = 0; x < all->count[i]; x++)
-                sums[0] += pixel[x] * weight[x];
-        else
-            for (int x = 0; x < all->count[i]; x++, pixel += 3) {
-                sums[0] += pixel[0] * weight[x];
-                sums[1] += pixel[1] * weight[x];
-                sums[2] += pixel[2] * weight[x];
-            }
-        for (int c = 0; c < channels; c++)
-            *to++ = to_byte(sums[c]);
+void cmus_resize_group(const cmus_resize_weights *weights, int begin, int end, int *first, int *last) {
+    *first = weights->first[begin];
+    *last = 0;
+    for (int i = begin; i < end; i++) {
+        int after = weights->first[i] + weights->count[i];
+        *first = weights->first[i] < *first ? weights->first[i] : *first;
+        *last = after > *last ? after : *last;
     }
 }
 
-/* All columns: [input][stride] to [output][stride], a row of sums at a time, which the compiler can make SIMD. */
-static void resize_columns(const uint8_t *from, size_t stride, int output, const weights *all, uint8_t *to) {
-    int32_t *sums = cmus_allocate_raw(stride, sizeof *sums);
-    for (int i = 0; i < output; i++, to += stride) {
-        const int32_t *weight = all->fixed + (size_t)i * (size_t)all->width;
-        for (size_t x = 0; x < stride; x++)
-            sums[x] = 1 << (PRECISION - 1);
-        for (int y = 0; y < all->count[i]; y++) {
-            const uint8_t *row = from + (size_t)(all->first[i] + y) * stride;
-            for (size_t x = 0; x < stride; x++)
-                sums[x] += row[x] * weight[y];
+size_t cmus_resize_work(const cmus_resize_weights *weights, int output, int channels, int rows) {
+    enum { SQUARE = 16 }; /* bytes are transposed in whole squares */
+    int most = 0;
+    for (int i = 0; i < output; i += CMUS_RESIZE_GROUP) {
+        int first, last, next = i + CMUS_RESIZE_GROUP < output ? i + CMUS_RESIZE_GROUP : output;
+        cmus_resize_group(weights, i, next, &first, &last);
+        most = last - first > most ? last - first : most;
+    }
+    return (((size_t)most + CMUS_RESIZE_GROUP) * (size_t)channels + SQUARE) * (size_t)rows;
+}
+
+/* Every pixel from the one in its place. */
+static cmus_resize_weights same_size(int size) {
+    cmus_resize_weights all = {.width = 1};
+    all.first = cmus_allocate((size_t)size, sizeof *all.first);
+    all.count = cmus_allocate((size_t)size, sizeof *all.count);
+    all.fixed = cmus_allocate((size_t)size, sizeof *all.fixed);
+    for (int i = 0; i < size; i++) {
+        all.first[i] = i;
+        all.count[i] = 1;
+        all.fixed[i] = 1 << CMUS_RESIZE_PRECISION;
+    }
+    return all;
+}
+
+extern const cmus_resize_kernels cmus_resize_generic;
+#ifdef CMUS_X86
+extern const cmus_resize_kernels cmus_resize_avx2, cmus_resize_avx512;
+#endif
+
+/* The best family comes first. */
+static const cmus_resize_kernels *const families[] = {
+#ifdef CMUS_X86
+    &cmus_resize_avx512, &cmus_resize_avx2,
+#endif
+    &cmus_resize_generic};
+
+static bool runs_here(const cmus_resize_kernels *family) {
+#ifdef CMUS_X86
+    __builtin_cpu_init();
+    if (family == &cmus_resize_avx512)
+        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+               __builtin_cpu_supports("avx512vl");
+    if (family == &cmus_resize_avx2)
+        return __builtin_cpu_supports("avx2");
+#endif
+    return family == &cmus_resize_generic;
+}
+
+const cmus_resize_kernels *cmus_resize_kernels_named(const char *name) {
+    for (size_t i = 0; i < sizeof families / sizeof families[0]; i++)
+        if ((!name || strcmp(name, families[i]->name) == 0) && runs_here(families[i]))
+            return families[i];
+    return NULL;
+}
+
+const cmus_resize_kernels *cmus_resize_kernels_pick(void) {
+    const char *wanted = getenv("CMUS_KERNELS");
+    const cmus_resize_kernels *picked = cmus_resize_kernels_named(wanted && *wanted ? wanted : NULL);
+    if (!picked)
+        cmus_fatal("CMUS_KERNELS=%s: not in this build or not for this processor; use avx512, avx2 or generic", wanted);
+    return picked;
+}
+
+/* Rows on their way from the first pass to the second. */
+typedef struct ring {
+    const cmus_resize_kernels *kernels;
+    const cmus_image *image;
+    const cmus_resize_weights *across; /* NULL: the width stays, rows are those of the image */
+    int width;                         /* of an output row in pixels */
+    int done;                          /* the rows before this one have been made */
+    int capacity;                      /* row y is at place y % capacity */
+    size_t stride;
+    uint8_t *rows, *work;
+    const uint8_t **from; /* of kernels->rows */
+    uint8_t **to;
+} ring;
+
+static const uint8_t *source_row(const cmus_image *image, int y) {
+    return image->pixels + (size_t)y * (size_t)image->width * (size_t)image->channels;
+}
+
+static uint8_t *made_row(const ring *self, int y) {
+    return self->rows + (size_t)(y % self->capacity) * self->stride;
+}
+
+/* One row byte by byte: for images so low that transposing as many rows as the kernels take would be mostly in vain. */
+static void make_row(ring *self) {
+    size_t channels = (size_t)self->image->channels;
+    uint8_t *to = made_row(self, self->done);
+    for (int i = 0; i < self->width; i++)
+        for (size_t c = 0; c < channels; c++) {
+            const int32_t *weight = self->across->fixed + (size_t)i * (size_t)self->across->width;
+            const uint8_t *from = source_row(self->image, self->done) + (size_t)self->across->first[i] * channels + c;
+            int32_t sum = 1 << (CMUS_RESIZE_PRECISION - 1);
+            for (int x = 0; x < self->across->count[i]; x++)
+                sum += from[(size_t)x * channels] * weight[x];
+            sum >>= CMUS_RESIZE_PRECISION;
+            *to++ = (uint8_t)(sum < 0 ? 0 : sum > 255 ? 255 : sum);
         }
-        for (size_t x = 0; x < stride; x++)
-            to[x] = to_byte(sums[x]);
+    self->done++;
+}
+
+/* The next rows; the last ones begin earlier, with some that are there already. */
+static void make_rows(ring *self) {
+    int latest = self->image->height - self->kernels->rows, first = self->done < latest ? self->done : latest;
+    for (int i = 0; i < self->kernels->rows; i++) {
+        self->from[i] = source_row(self->image, first + i);
+        self->to[i] = made_row(self, first + i);
     }
-    cmus_free(sums);
+    self->kernels->across(self->from, self->image->width, self->image->channels, self->across, self->width, self->work,
+                          self->to);
+    self->done = first + self->kernels->rows;
+}
+
+/* Rows that no output row looks at, as a narrow filter leaves them, are not made. */
+static void resize_rows(ring *self, const cmus_resize_weights *down, int height, uint8_t *pixels) {
+    size_t bytes = (size_t)self->width * (size_t)self->image->channels;
+    const uint8_t **rows = cmus_allocate((size_t)down->width, sizeof *rows);
+    for (int i = 0; i < height; i++) {
+        int first = down->first[i], end = first + down->count[i];
+        self->done = self->done < first ? first : self->done;
+        while (self->across && self->done < end)
+            if (self->image->height < self->kernels->rows)
+                make_row(self);
+            else
+                make_rows(self);
+        for (int y = first; y < end; y++)
+            rows[y - first] = self->across ? made_row(self, y) : source_row(self->image, y);
+        self->kernels->down(rows, down->fixed + (size_t)i * (size_t)down->width, end - first, bytes,
+                            pixels + (size_t)i * bytes);
+    }
+    cmus_free(rows);
+}
+
+static void begin_ring(ring *self, const cmus_resize_weights *across, int most_rows) {
+    int channels = self->image->channels, rows = self->kernels->rows;
+    self->across = across;
+    self->capacity = most_rows + rows;
+    self->stride = (size_t)(self->width + CMUS_RESIZE_GROUP) * (size_t)channels;
+    self->rows = cmus_allocate_raw((size_t)self->capacity, self->stride);
+    self->work = cmus_allocate_raw(1, cmus_resize_work(across, self->width, channels, rows));
+    self->from = cmus_allocate((size_t)rows, sizeof *self->from);
+    self->to = cmus_allocate((size_t)rows, sizeof *self->to);
 }
 
 void cmus_image_resize(const cmus_image *image, cmus_filter filter, int width, int height, uint8_t *pixels) {
-    size_t channels = (size_t)image->channels, stride = (size_t)width * channels;
-    const uint8_t *rows = image->pixels;
-    uint8_t *made = NULL;
+    if (width == image->width && height == image->height) {
+        memcpy(pixels, image->pixels, (size_t)width * (size_t)height * (size_t)image->channels);
+        return;
+    }
+    ring rows = {.kernels = cmus_resize_kernels_pick(), .image = image, .width = width};
+    cmus_resize_weights across = {0};
+    cmus_resize_weights down =
+        height == image->height ? same_size(height) : cmus_resize_weights_make(filter, image->height, height);
     if (width != image->width) {
-        weights across = make_weights(filter, image->width, width);
-        made = height == image->height ? pixels : cmus_allocate_raw((size_t)image->height, stride);
-        for (int y = 0; y < image->height; y++)
-            resize_row(rows + (size_t)y * (size_t)image->width * channels, image->channels, width, &across,
-                       made + (size_t)y * stride);
-        free_weights(&across);
-        rows = made;
+        across = cmus_resize_weights_make(filter, image->width, width);
+        begin_ring(&rows, &across, down.width);
     }
-    if (height != image->height) {
-        weights down = make_weights(filter, image->height, height);
-        resize_columns(rows, stride, height, &down, pixels);
-        free_weights(&down);
-    }
-    if (rows == image->pixels && height == image->height)
-        memcpy(pixels, rows, (size_t)height * stride);
-    if (made && made != pixels)
-        cmus_free(made);
+    resize_rows(&rows, &down, height, pixels);
+    cmus_resize_weights_free(&down);
+    cmus_resize_weights_free(&across);
+    cmus_free(rows.rows);
+    cmus_free(rows.work);
+    cmus_free(rows.from);
+    cmus_free(rows.to);
 }

@@ -1,5 +1,6 @@
 #include "build.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,24 +9,35 @@
 #include "cmus/memory.h"
 #include "cmus/program.h"
 #include "shard_writer.h"
+#include "statistics.h"
 
 typedef struct builder {
+    const cmus_communicator *communicator;
     const char *folder;
     const cmus_case_list *list;
     const cmus_prepared_image *prepared;
-    const cmus_spool *spool;
+    const cmus_block_store *store;
     const cmus_build_options *options;
     size_t *image_of; /* the list's image for each of the shard that is written */
 } builder;
 
-/* Cases `first` to `first + count - 1` of the list, and whether all of their TEM images are gray. */
+/* Cases `first` to `first + count - 1` of the list, their images, and whether all of their TEM images are gray. */
 typedef struct shard_plan {
-    size_t first, count, tem_images;
+    size_t first, count, single_images, tem_images;
     bool gray;
 } shard_plan;
 
+/* Images of a case besides its bag. */
+static size_t single_images(const cmus_case_list *list) {
+    return (size_t)list->has[CMUS_IMAGE_OM] + (size_t)list->has[CMUS_IMAGE_IM];
+}
+
+static int bag_size(const cmus_case_list *list, const cmus_source_case *one) {
+    return list->has[CMUS_IMAGE_TEM] ? one->tem_count : 0;
+}
+
 static bool has_gray_bag(const builder *self, const cmus_source_case *one) {
-    for (int i = 0; i < one->tem_count; i++)
+    for (int i = 0; i < bag_size(self->list, one); i++)
         if (!self->prepared[one->first_tem + (size_t)i].gray)
             return false;
     return true;
@@ -33,7 +45,7 @@ static bool has_gray_bag(const builder *self, const cmus_source_case *one) {
 
 static size_t plan_bytes(const builder *self, const shard_plan *plan) {
     size_t pixels = (size_t)self->options->image_size * (size_t)self->options->image_size;
-    return pixels * (6 * plan->count + (plan->gray ? 1 : 3) * plan->tem_images);
+    return pixels * (3 * plan->single_images + (plan->gray ? 1 : 3) * plan->tem_images);
 }
 
 /* The next shard takes cases as long as it stays within the size. */
@@ -44,7 +56,8 @@ static shard_plan plan_shard(const builder *self, size_t first) {
         const cmus_source_case *next = &self->list->cases[first + plan.count];
         shard_plan larger = {.first = first,
                              .count = plan.count + 1,
-                             .tem_images = plan.tem_images + (size_t)next->tem_count,
+                             .single_images = plan.single_images + single_images(self->list),
+                             .tem_images = plan.tem_images + (size_t)bag_size(self->list, next),
                              .gray = plan.gray && has_gray_bag(self, next)};
         if (plan.count > 0 && plan_bytes(self, &larger) > limit)
             break;
@@ -53,66 +66,159 @@ static shard_plan plan_shard(const builder *self, size_t first) {
     return plan;
 }
 
-/* Image `number` of the shard out of the spool, gray repeated where RGB is wanted. */
+/* Image `number` of the shard out of the blocks, gray repeated where RGB is wanted. */
 static cmus_status give_image(void *data, size_t number, int channels, uint8_t *pixels) {
     const builder *self = data;
-    size_t image = self->image_of[number], count = self->spool->slot / 3;
-    if (!self->prepared[image].gray || channels == 1)
-        return cmus_spool_get(self->spool, image, pixels, (size_t)channels * count);
+    size_t image = self->image_of[number];
+    size_t count = (size_t)self->options->image_size * (size_t)self->options->image_size;
+    const cmus_prepared_image *prepared = &self->prepared[image];
+    if (!prepared->gray || channels == 1)
+        return cmus_block_pixels(self->store, image, prepared, pixels);
     const uint8_t *gray = pixels + 2 * count;
-    CMUS_TRY(cmus_spool_get(self->spool, image, pixels + 2 * count, count));
+    CMUS_TRY(cmus_block_pixels(self->store, image, prepared, pixels + 2 * count));
     for (size_t i = 0; i < count; i++)
         pixels[3 * i] = pixels[3 * i + 1] = pixels[3 * i + 2] = gray[i];
     return CMUS_OK;
 }
 
-static cmus_status write_shard(builder *self, const shard_plan *plan, cmus_shard_entry *entry) {
-    const cmus_source_case *cases = self->list->cases + plan->first;
-    size_t images = 2 * plan->count + plan->tem_images;
-    int64_t *tem_offset = cmus_allocate(plan->count + 1, sizeof *tem_offset);
-    int32_t *label = cmus_allocate(plan->count, sizeof *label);
-    const char **case_id = cmus_allocate(plan->count, sizeof *case_id);
-    const char **patient_id = cmus_allocate(plan->count, sizeof *patient_id);
-    char **source = cmus_allocate(images, sizeof *source);
+/* What the shard needs besides pixels; free_tables() frees it. */
+typedef struct shard_tables {
+    size_t images;
+    int64_t *tem_offset;
+    int32_t *label;
+    const char **case_id, **patient_id;
+    char **source;
+} shard_tables;
+
+static void add_image(builder *self, shard_tables *tables, size_t image) {
+    self->image_of[tables->images] = image;
+    tables->source[tables->images++] =
+        cmus_format_string("%s  %s", self->prepared[image].sha256, self->list->images[image].source);
+}
+
+static void make_tables(builder *self, const shard_plan *plan, shard_tables *tables) {
+    const cmus_case_list *list = self->list;
+    size_t images = plan->single_images + plan->tem_images;
+    *tables = (shard_tables){.tem_offset = cmus_allocate(plan->count + 1, sizeof *tables->tem_offset),
+                             .label = cmus_allocate(plan->count, sizeof *tables->label),
+                             .case_id = cmus_allocate(plan->count, sizeof *tables->case_id),
+                             .patient_id = cmus_allocate(plan->count, sizeof *tables->patient_id),
+                             .source = cmus_allocate(images, sizeof *tables->source)};
     self->image_of = cmus_allocate(images, sizeof *self->image_of);
-    size_t number = 0;
     for (size_t i = 0; i < plan->count; i++) {
-        tem_offset[i + 1] = tem_offset[i] + cases[i].tem_count;
-        label[i] = cases[i].label;
-        case_id[i] = cases[i].case_id;
-        patient_id[i] = cases[i].patient_id;
-        self->image_of[number++] = (size_t)cases[i].om;
-        self->image_of[number++] = (size_t)cases[i].im;
-        for (size_t tem = 0; tem < (size_t)cases[i].tem_count; tem++)
-            self->image_of[number++] = cases[i].first_tem + tem;
+        const cmus_source_case *one = &list->cases[plan->first + i];
+        int bag = bag_size(list, one);
+        tables->tem_offset[i + 1] = tables->tem_offset[i] + bag;
+        tables->label[i] = one->label;
+        tables->case_id[i] = one->case_id;
+        tables->patient_id[i] = one->patient_id;
+        if (list->has[CMUS_IMAGE_OM])
+            add_image(self, tables, (size_t)one->om);
+        if (list->has[CMUS_IMAGE_IM])
+            add_image(self, tables, (size_t)one->im);
+        for (int tem = 0; tem < bag; tem++)
+            add_image(self, tables, one->first_tem + (size_t)tem);
     }
-    for (size_t i = 0; i < images; i++)
-        source[i] = cmus_format_string("%s  %s", self->prepared[self->image_of[i]].sha256,
-                                       self->list->images[self->image_of[i]].source);
+}
+
+static void free_tables(builder *self, shard_tables *tables) {
+    for (size_t i = 0; i < tables->images; i++)
+        cmus_free(tables->source[i]);
+    cmus_free(tables->source);
+    cmus_free(tables->tem_offset);
+    cmus_free(tables->label);
+    cmus_free(tables->case_id);
+    cmus_free(tables->patient_id);
+    cmus_free(self->image_of);
+    self->image_of = NULL;
+}
+
+/* What the bytes of a shard depend on, besides the program: one line of the record of finished shards. */
+static uint64_t shard_key(const builder *self, const shard_plan *plan, const shard_tables *tables) {
+    const cmus_case_list *list = self->list;
+    const char *version = cmus_version();
+    const int64_t numbers[] = {self->options->image_size, self->options->compression, plan->gray, (int64_t)plan->count,
+                               list->has[CMUS_IMAGE_OM],  list->has[CMUS_IMAGE_IM],   list->has[CMUS_IMAGE_TEM]};
+    uint64_t key[2] = {cmus_hash_bytes(numbers, sizeof numbers), cmus_hash_bytes(version, strlen(version))};
+    key[0] = cmus_hash_bytes(key, sizeof key);
+    for (size_t i = 0; i < list->class_count; i++, key[0] = cmus_hash_bytes(key, sizeof key))
+        key[1] = cmus_hash_bytes(list->classes[i], strlen(list->classes[i]));
+    for (size_t i = 0; i < plan->count; i++) {
+        const uint64_t one[] = {key[0], cmus_hash_bytes(tables->case_id[i], strlen(tables->case_id[i])),
+                                cmus_hash_bytes(tables->patient_id[i], strlen(tables->patient_id[i])),
+                                (uint64_t)tables->label[i], (uint64_t)tables->tem_offset[i + 1]};
+        key[0] = cmus_hash_bytes(one, sizeof one);
+    }
+    for (size_t i = 0; i < tables->images; i++, key[0] = cmus_hash_bytes(key, sizeof key)) {
+        const cmus_prepared_image *image = &self->prepared[self->image_of[i]];
+        const uint64_t one[] = {cmus_hash_bytes(tables->source[i], strlen(tables->source[i])), image->measures.content};
+        key[1] = cmus_hash_bytes(one, sizeof one);
+    }
+    return key[0];
+}
+
+enum { RECORD_BYTES = 16 + 1 + CMUS_SHA256_TEXT };
+
+/* Beside the blocks: "KEY SHA-256\n". */
+static char *record_path(const builder *self, const cmus_shard_entry *entry) {
+    return cmus_format_string("%s/%s.done", self->store->folder, entry->file);
+}
+
+/* Whether the shard is there as it should be; then its SHA-256 is in the entry. */
+static bool is_finished(const builder *self, const char *path, uint64_t key, cmus_shard_entry *entry) {
+    char *record = record_path(self, entry), *text, *wanted, sha256[CMUS_SHA256_TEXT];
+    size_t size;
+    bool finished = cmus_file_read(record, RECORD_BYTES, &text, &size) == CMUS_OK;
+    cmus_free(record);
+    if (!finished)
+        return false;
+    finished = cmus_sha256_file(path, sha256) == CMUS_OK;
+    if (finished) {
+        wanted = cmus_format_string("%016llx %s\n", (unsigned long long)key, sha256);
+        finished = strcmp(wanted, text) == 0;
+        cmus_free(wanted);
+        memcpy(entry->sha256, sha256, sizeof sha256);
+    }
+    cmus_free(text);
+    return finished;
+}
+
+static cmus_status record_finished(const builder *self, uint64_t key, const cmus_shard_entry *entry) {
+    char *record = record_path(self, entry);
+    char *text = cmus_format_string("%016llx %s\n", (unsigned long long)key, entry->sha256);
+    cmus_status status = cmus_file_write_scratch(record, &(cmus_bytes){text, strlen(text)}, 1);
+    cmus_free(text);
+    cmus_free(record);
+    return status;
+}
+
+static cmus_status write_shard(builder *self, const shard_plan *plan, cmus_shard_entry *entry) {
+    shard_tables tables;
+    make_tables(self, plan, &tables);
     cmus_shard_content content = {.image_size = self->options->image_size,
                                   .classes = (const char *const *)self->list->classes,
                                   .class_count = (int)self->list->class_count,
                                   .cases = (int)plan->count,
-                                  .tem_offset = tem_offset,
-                                  .label = label,
-                                  .case_id = case_id,
-                                  .patient_id = patient_id,
-                                  .source = (const char *const *)source,
+                                  .tem_offset = tables.tem_offset,
+                                  .label = tables.label,
+                                  .case_id = tables.case_id,
+                                  .patient_id = tables.patient_id,
+                                  .source = (const char *const *)tables.source,
                                   .tem_channels = plan->gray ? 1 : 3,
+                                  .compression = self->options->compression,
                                   .image = give_image,
                                   .data = self};
+    memcpy(content.has, self->list->has, sizeof content.has);
     char *path = cmus_path_join(self->folder, entry->file);
-    entry->cases = (int)plan->count;
-    cmus_status status = cmus_shard_write(path, &content, entry->sha256);
+    uint64_t key = shard_key(self, plan, &tables);
+    cmus_status status = CMUS_OK;
+    if (!is_finished(self, path, key, entry)) {
+        status = cmus_shard_write(path, &content, entry->sha256);
+        if (status == CMUS_OK)
+            status = record_finished(self, key, entry);
+    }
     cmus_free(path);
-    for (size_t i = 0; i < images; i++)
-        cmus_free(source[i]);
-    cmus_free(source);
-    cmus_free(self->image_of);
-    cmus_free(tem_offset);
-    cmus_free(label);
-    cmus_free(case_id);
-    cmus_free(patient_id);
+    free_tables(self, &tables);
     return status;
 }
 
@@ -136,30 +242,53 @@ static int count_patients(const cmus_case_list *list) {
 static int64_t count_images(const cmus_case_list *list) {
     int64_t images = 0;
     for (size_t i = 0; i < list->case_count; i++)
-        images += 2 + list->cases[i].tem_count;
+        images += (int64_t)single_images(list) + bag_size(list, &list->cases[i]);
     return images;
 }
 
-static cmus_status write_shards(builder *self, cmus_dataset_index *index) {
+/* The shards of this rank; the entries of the others have no SHA-256 yet. */
+static cmus_status write_own_shards(builder *self, cmus_dataset_index *index) {
+    const cmus_communicator *communicator = self->communicator;
     size_t capacity = 0, done = 0;
     cmus_progress progress = {0};
-    cmus_progress_begin(&progress, "packed", "cases", (int64_t)self->list->case_count);
+    if (communicator->rank == 0)
+        cmus_progress_begin(&progress, "packed", "cases", (int64_t)self->list->case_count);
     while (done < self->list->case_count) {
         index->shards = cmus_grow(index->shards, &capacity, (size_t)index->shard_count + 1, sizeof *index->shards);
         cmus_shard_entry *entry = &index->shards[index->shard_count];
-        entry->file = cmus_format_string("shard-%05d.h5", index->shard_count++);
+        *entry = (cmus_shard_entry){.file = cmus_format_string("shard-%05d.h5", index->shard_count)};
         shard_plan plan = plan_shard(self, done);
-        CMUS_TRY(write_shard(self, &plan, entry));
+        entry->cases = (int)plan.count;
+        if (index->shard_count++ % communicator->ranks == communicator->rank)
+            CMUS_TRY(write_shard(self, &plan, entry));
         done += plan.count;
-        cmus_progress_update(&progress, (int64_t)done);
+        if (communicator->rank == 0)
+            cmus_progress_update(&progress, (int64_t)done);
     }
-    cmus_progress_end(&progress, (int64_t)done);
+    if (communicator->rank == 0)
+        cmus_progress_end(&progress, (int64_t)done);
     return CMUS_OK;
 }
 
-cmus_status cmus_build_dataset(const char *folder, const cmus_case_list *list, const cmus_prepared_image *prepared,
-                               const cmus_spool *spool, const cmus_build_options *options) {
-    builder self = {.folder = folder, .list = list, .prepared = prepared, .spool = spool, .options = options};
+/* Rank 0 writes the index; the others tell it their shards' SHA-256 before. */
+static cmus_status write_index(const builder *self, cmus_dataset_index *index) {
+    const cmus_communicator *communicator = self->communicator;
+    for (int i = 0; i < index->shard_count; i++)
+        cmus_broadcast(communicator, index->shards[i].sha256, CMUS_SHA256_TEXT, i % communicator->ranks);
+    if (communicator->rank != 0)
+        return CMUS_OK;
+    return cmus_dataset_index_write(self->folder, index, self->options->further, self->options->further_count);
+}
+
+cmus_status cmus_build_dataset(const cmus_communicator *communicator, const char *folder, const cmus_case_list *list,
+                               const cmus_prepared_image *prepared, const cmus_block_store *store,
+                               const cmus_build_options *options, int *shards) {
+    builder self = {.communicator = communicator,
+                    .folder = folder,
+                    .list = list,
+                    .prepared = prepared,
+                    .store = store,
+                    .options = options};
     cmus_dataset_index index = {.tool_version = cmus_copy_string(cmus_version()),
                                 .image_size = options->image_size,
                                 .class_count = (int)list->class_count,
@@ -167,12 +296,15 @@ cmus_status cmus_build_dataset(const char *folder, const cmus_case_list *list, c
                                 .cases = (int)list->case_count,
                                 .patients = count_patients(list),
                                 .images = count_images(list),
-                                .options = cmus_copy_string(options->options)};
+                                .options = cmus_copy_string(options->options),
+                                .statistics = cmus_describe_images(list, prepared)};
+    memcpy(index.has, list->has, sizeof index.has);
     for (size_t i = 0; i < list->class_count; i++)
         index.classes[i] = cmus_copy_string(list->classes[i]);
-    cmus_status status = write_shards(&self, &index);
+    cmus_status status = cmus_agree(communicator, write_own_shards(&self, &index));
     if (status == CMUS_OK)
-        status = cmus_dataset_index_write(folder, &index);
+        status = cmus_agree(communicator, write_index(&self, &index));
+    *shards = index.shard_count;
     cmus_dataset_index_free(&index);
     return status;
 }

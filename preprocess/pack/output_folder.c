@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -43,14 +44,21 @@ static cmus_status take_lock(cmus_output_folder *folder) {
     return status;
 }
 
-static cmus_status remove_leftovers(const cmus_output_folder *folder) {
+static bool is_named(const char *name, const char *const *names, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    return false;
+}
+
+static cmus_status remove_others(const cmus_output_folder *folder, const char *const *kept, size_t kept_count) {
     char **names;
     size_t count;
     CMUS_TRY(cmus_folder_list(folder->partial, &names, &count));
     cmus_status status = CMUS_OK;
     for (size_t i = 0; i < count && status == CMUS_OK; i++) {
         char *path = cmus_path_join(folder->partial, names[i]);
-        if (strcmp(names[i], "lock") != 0)
+        if (!is_named(names[i], kept, kept_count))
             status = cmus_folder_remove(path);
         cmus_free(path);
     }
@@ -64,16 +72,15 @@ cmus_status cmus_output_folder_begin(const char *path, cmus_output_folder *folde
     while (length > 1 && folder->path[length - 1] == '/')
         folder->path[--length] = 0;
     folder->partial = cmus_format_string("%s.partial", folder->path);
+    folder->scratch = cmus_path_join(folder->partial, "scratch");
     CMUS_TRY(check_free(folder->path));
     CMUS_TRY(cmus_folder_make(folder->partial));
     CMUS_TRY(take_lock(folder));
-    return remove_leftovers(folder);
+    return cmus_folder_make(folder->scratch);
 }
 
-cmus_status cmus_output_folder_commit(cmus_output_folder *folder) {
-    char *lock = cmus_path_join(folder->partial, "lock");
-    unlink(lock);
-    cmus_free(lock);
+cmus_status cmus_output_folder_commit(cmus_output_folder *folder, const char *const *names, size_t count) {
+    CMUS_TRY(remove_others(folder, names, count));
     CMUS_TRY(cmus_folder_sync(folder->partial));
     return cmus_file_take_over(folder->partial, folder->path);
 }
@@ -89,5 +96,6 @@ void cmus_output_folder_end(cmus_output_folder *folder) {
     }
     cmus_free(folder->path);
     cmus_free(folder->partial);
+    cmus_free(folder->scratch);
     memset(folder, 0, sizeof *folder);
 }

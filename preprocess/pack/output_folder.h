@@ -2,19 +2,22 @@
 #ifndef CMUS_OUTPUT_FOLDER_H
 #define CMUS_OUTPUT_FOLDER_H
 
+#include <stddef.h>
+
 #include "cmus/status.h"
 
 typedef struct cmus_output_folder {
     char *path;    /* the final name */
     char *partial; /* its sibling PATH.partial, where files are made */
+    char *scratch; /* PATH.partial/scratch: what is not part of the result */
     int lock;      /* descriptor of PATH.partial/lock */
 } cmus_output_folder;
 
-/* Makes the partial folder, empty: what a killed run left there is removed. ARGUMENT if PATH exists and is not an empty
- * folder, or if another process is making it now. IO. */
+/* Makes the partial folder; what a killed run left there stays. ARGUMENT if PATH exists and is not an empty folder, or
+ * if another process is making it now. IO. */
 cmus_status cmus_output_folder_begin(const char *path, cmus_output_folder *folder);
-/* Renames the partial folder to its final name. IO. */
-cmus_status cmus_output_folder_commit(cmus_output_folder *folder);
+/* Removes all from the partial folder but the named files [count], and renames it to its final name. IO. */
+cmus_status cmus_output_folder_commit(cmus_output_folder *folder, const char *const *names, size_t count);
 /* Removes the partial folder, if it is still there, and frees all. Does not change the kept message. */
 void cmus_output_folder_end(cmus_output_folder *folder);
 

@@ -7,6 +7,7 @@
 
 #include "cmus/dataset_index.h"
 #include "cmus/memory.h"
+#include "cmus/program.h"
 
 enum {
     PIXEL_LIMIT = 1000,
@@ -253,11 +254,11 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
     }
 }
 
-void cmus_pack_options_parse(int argc, char **argv, cmus_pack_options *options) {
+void cmus_pack_options_parse(int rank, int argc, char **argv, cmus_pack_options *options) {
     *options = (cmus_pack_options){
         .image_size = 224, .shard_mb = 256, .decode = cmus_decode_defaults(), .scan = {.has = {true, true, true}}};
     static const struct argp parser = {table, parse, usage, description, NULL, NULL, NULL};
-    argp_parse(&parser, argc, argv, 0, NULL, options);
+    cmus_program_parse(&parser, rank, argc, argv, options);
 }
 
 void cmus_pack_options_free(cmus_pack_options *options) {

@@ -25,8 +25,8 @@ typedef struct cmus_pack_options {
     char *class_text; /* what scan.classes points into */
 } cmus_pack_options;
 
-/* Reads the command line; wrong usage ends the program with exit code 2. Free by cmus_pack_options_free(). */
-void cmus_pack_options_parse(int argc, char **argv, cmus_pack_options *options);
+/* Reads the command line on every rank; wrong usage ends the program with exit code 2. Free by cmus_pack_options_free(). */
+void cmus_pack_options_parse(int rank, int argc, char **argv, cmus_pack_options *options);
 void cmus_pack_options_free(cmus_pack_options *options);
 
 /* How the images were made, for dataset.json: a JSON object; free with cmus_free(). */

@@ -1,29 +1,22 @@
-/* Decodes, checks and resizes every image of the cases into the spool, once, by all threads. */
+/* Decodes, measures and resizes every image of the cases into blocks, once, by all threads of all ranks. */
 #ifndef CMUS_PREPARE_H
 #define CMUS_PREPARE_H
 
-#include <stdbool.h>
-
+#include "block.h"
 #include "case_list.h"
-#include "cmus/file.h"
+#include "cmus/communicator.h"
 #include "image.h"
-#include "measure.h"
-#include "spool.h"
 
-/* What is known of an image after it was decoded. */
-typedef struct cmus_prepared_image {
-    bool gray;                     /* all pixels: the spool holds one channel */
-    char sha256[CMUS_SHA256_TEXT]; /* of the source file */
-    cmus_image_type type;
-    int bits, width, height;                   /* of the source image, upright */
-    bool more_pages, has_position, has_person; /* as in image.h */
-    cmus_image_measures measures;
-    char *damage; /* why it can't be used, without a path; NULL: none */
-} cmus_prepared_image;
+typedef struct cmus_prepare_options {
+    cmus_filter filter;
+    cmus_decode_options decode;
+} cmus_prepare_options;
 
-/* prepared: [list->image_count]. Damaged files are no failure, but an image with `damage`. IO if the spool can't be
- * written. The caller frees the images' `damage`. */
-cmus_status cmus_prepare_images(const cmus_case_list *list, int image_size, const cmus_decode_options *options,
-                                const cmus_spool *spool, cmus_prepared_image *prepared);
+/* Collective. Makes the blocks that are not there yet: rank r those of number r, r + ranks, ... prepared: [images of the
+ * store], on every rank all of them afterwards; a file that can't be used is no failure, but has a damage. *continued, on
+ * rank 0: images whose blocks were there. IO if a block can't be written. */
+cmus_status cmus_prepare_images(const cmus_communicator *communicator, const cmus_case_list *list,
+                                const cmus_block_store *store, const cmus_prepare_options *options,
+                                cmus_prepared_image *prepared, size_t *continued);
 
 #endif

@@ -5,13 +5,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cmus/dataset_index.h"
+#include "cmus/chunk.h"
 #include "cmus/hdf5_error.h"
 #include "cmus/memory.h"
 #include "cmus/program.h"
 
-/* The file in memory grows by this step. */
-static const size_t GROWTH = (size_t)16 << 20;
+/* HDF5 lets the file in memory grow by this step, and fills it with zeros: little enough to stay in the cache until the
+ * next image comes. */
+static const size_t GROWTH = (size_t)256 << 10;
+
+/* HDF5 wants a name, and would first read a file of that name. */
+static const char NO_FILE[] = "/dev/null/shard";
 
 static cmus_status failed(const char *path, const char *name) {
     char what[64];
@@ -20,22 +24,28 @@ static cmus_status failed(const char *path, const char *name) {
 }
 
 /* The bytes of the file while HDF5 builds it, and after HDF5 has closed it: H5Fget_file_image() gives the bytes of an
- * open file, whose superblock HDF5 1.10 leaves with a wrong checksum. */
+ * open file, whose superblock HDF5 1.10 leaves with a wrong checksum. The room is taken at once: growing would fault
+ * in every page anew. */
 typedef struct memory_file {
     uint8_t *bytes;
-    size_t size;
+    size_t size, room;
 } memory_file;
 
 static void *resize_bytes(void *bytes, size_t size, H5FD_file_image_op_t operation, void *data) {
     (void)bytes;
     (void)operation;
     memory_file *memory = data;
-    uint8_t *larger = realloc(memory->bytes, size);
-    if (larger) {
+    if (size > memory->room) {
+        size_t room = size + memory->room / 2;
+        uint8_t *larger = cmus_allocate_raw(room, 1);
+        if (memory->bytes)
+            memcpy(larger, memory->bytes, memory->size);
+        cmus_free(memory->bytes);
         memory->bytes = larger;
-        memory->size = size;
+        memory->room = room;
     }
-    return larger;
+    memory->size = size;
+    return memory->bytes;
 }
 
 static void *first_bytes(size_t size, H5FD_file_image_op_t operation, void *data) {
@@ -60,7 +70,7 @@ static herr_t keep_data(void *data) {
 }
 
 /* The format of HDF5 1.10, which has checksums on all structures, without times of creation. */
-static hid_t begin_file(const char *path, memory_file *memory) {
+static hid_t begin_file(memory_file *memory) {
     H5FD_file_image_callbacks_t callbacks = {.image_malloc = first_bytes,
                                              .image_memcpy = NULL,
                                              .image_realloc = resize_bytes,
@@ -74,14 +84,15 @@ static hid_t begin_file(const char *path, memory_file *memory) {
     H5Pset_libver_bounds(access, H5F_LIBVER_V110, H5F_LIBVER_V110);
     H5Pset_fclose_degree(access, H5F_CLOSE_STRONG);
     H5Pset_obj_track_times(creation, false);
-    hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, creation, access);
+    hid_t file = H5Fcreate(NO_FILE, H5F_ACC_TRUNC, creation, access);
     H5Pclose(access);
     H5Pclose(creation);
     return file;
 }
 
-/* A dataset of checked chunks: one image each, or one for a whole array. */
-static hid_t make_dataset(hid_t file, const char *name, hid_t type, int rank, const hsize_t *size) {
+/* A dataset of checked chunks: one image each, or one for a whole array. Fletcher-32 covers the stored bytes. Shuffle
+ * would do nothing, as a pixel's sample is one byte. */
+static hid_t make_dataset(hid_t file, const char *name, hid_t type, int rank, const hsize_t *size, int compression) {
     hsize_t chunk[4];
     memcpy(chunk, size, (size_t)rank * sizeof *chunk);
     if (rank > 1)
@@ -89,6 +100,8 @@ static hid_t make_dataset(hid_t file, const char *name, hid_t type, int rank, co
     hid_t properties = H5Pcreate(H5P_DATASET_CREATE), space = H5Screate_simple(rank, size, NULL);
     H5Pset_obj_track_times(properties, false);
     H5Pset_chunk(properties, rank, chunk);
+    if (compression > 0)
+        H5Pset_deflate(properties, (unsigned)compression);
     H5Pset_fletcher32(properties);
     hid_t dataset = H5Dcreate2(file, name, type, space, H5P_DEFAULT, properties, H5P_DEFAULT);
     H5Sclose(space);
@@ -98,7 +111,7 @@ static hid_t make_dataset(hid_t file, const char *name, hid_t type, int rank, co
 
 static cmus_status write_numbers(hid_t file, const char *path, const char *name, hid_t stored, hid_t given,
                                  size_t count, const void *numbers) {
-    hid_t dataset = make_dataset(file, name, stored, 1, &(hsize_t){count});
+    hid_t dataset = make_dataset(file, name, stored, 1, &(hsize_t){count}, 0);
     herr_t done = dataset < 0 ? -1 : H5Dwrite(dataset, given, H5S_ALL, H5S_ALL, H5P_DEFAULT, numbers);
     cmus_status status = done < 0 ? failed(path, name) : CMUS_OK;
     if (dataset >= 0)
@@ -161,37 +174,57 @@ static cmus_status write_attributes(hid_t file, const char *path, const cmus_sha
     return status;
 }
 
-/* Which of the shard's images, in the order of `source`, is image i of the modality. */
-static size_t number_of(const cmus_shard_content *content, const char *name, size_t i, int *bag) {
-    if (strcmp(name, "tem") != 0)
-        return 2 * i + (size_t)content->tem_offset[i] + (strcmp(name, "im") == 0);
-    while (content->tem_offset[*bag + 1] <= (int64_t)i)
-        ++*bag;
-    return i + 2 * (size_t)(*bag + 1);
+/* Images that each case has besides its bag. */
+static size_t single_images(const cmus_shard_content *content) {
+    return (size_t)content->has[CMUS_IMAGE_OM] + (size_t)content->has[CMUS_IMAGE_IM];
 }
 
-static cmus_status write_images(hid_t file, const char *path, const cmus_shard_content *content, const char *name,
-                                size_t count, int channels) {
-    hsize_t side = (hsize_t)content->image_size, size[4] = {count, side, side, (hsize_t)channels};
-    hid_t dataset = make_dataset(file, name, H5T_STD_U8LE, 4, size);
-    if (dataset < 0)
-        return failed(path, name);
-    hid_t space = H5Dget_space(dataset);
-    size[0] = 1;
-    hid_t memory = H5Screate_simple(4, size, NULL);
-    uint8_t *pixels = cmus_allocate((size_t)(side * side), (size_t)channels);
+/* Which of the shard's images, in the order of `source`, is image i of the modality; *bag: the case of TEM image i. */
+static size_t number_of(const cmus_shard_content *content, cmus_image_kind kind, size_t i, int *bag) {
+    if (kind != CMUS_IMAGE_TEM)
+        return single_images(content) * i + (size_t)content->tem_offset[i] +
+               (kind == CMUS_IMAGE_IM && content->has[CMUS_IMAGE_OM]);
+    while (content->tem_offset[*bag + 1] <= (int64_t)i)
+        ++*bag;
+    return i + single_images(content) * (size_t)(*bag + 1);
+}
+
+/* The images are made chunks here, and not by HDF5's filters, which take several times as long for the same bytes. */
+static cmus_status fill_images(hid_t dataset, const char *path, const cmus_shard_content *content, cmus_image_kind kind,
+                               size_t count, int channels) {
+    size_t side = (size_t)content->image_size, bytes = side * side * (size_t)channels;
+    uint8_t *stored = cmus_allocate_raw(cmus_chunk_room(bytes, content->compression), 1), *pixels = stored;
+    if (content->compression > 0)
+        pixels = cmus_allocate_raw(bytes, 1);
     cmus_status status = CMUS_OK;
     int bag = 0;
     for (size_t i = 0; i < count && status == CMUS_OK; i++) {
-        hsize_t start[4] = {i, 0, 0, 0};
-        status = content->image(content->data, number_of(content, name, i, &bag), channels, pixels);
-        if (status == CMUS_OK && (H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, size, NULL) < 0 ||
-                                  H5Dwrite(dataset, H5T_NATIVE_UINT8, memory, space, H5P_DEFAULT, pixels) < 0))
-            status = failed(path, name);
+        status = content->image(content->data, number_of(content, kind, i, &bag), channels, pixels);
+        if (status != CMUS_OK)
+            break;
+        const hsize_t place[4] = {i, 0, 0, 0};
+        uint32_t skipped;
+        size_t size = cmus_chunk_store(pixels, bytes, content->compression, stored, &skipped);
+        if (H5Dwrite_chunk(dataset, H5P_DEFAULT, skipped, place, size, stored) < 0)
+            status = failed(path, cmus_image_array(kind));
     }
-    cmus_free(pixels);
-    H5Sclose(memory);
-    H5Sclose(space);
+    if (pixels != stored)
+        cmus_free(pixels);
+    cmus_free(stored);
+    return status;
+}
+
+static cmus_status write_images(hid_t file, const char *path, const cmus_shard_content *content, cmus_image_kind kind) {
+    if (!content->has[kind])
+        return CMUS_OK;
+    bool tem = kind == CMUS_IMAGE_TEM;
+    size_t count = (size_t)(tem ? content->tem_offset[content->cases] : content->cases);
+    int channels = tem ? content->tem_channels : 3;
+    hsize_t side = (hsize_t)content->image_size, size[4] = {count, side, side, (hsize_t)channels};
+    hid_t dataset = make_dataset(file, cmus_image_array(kind), H5T_STD_U8LE, 4, size, content->compression);
+    if (dataset < 0)
+        return failed(path, cmus_image_array(kind));
+    cmus_status status = fill_images(dataset, path, content, kind, count, channels);
     H5Dclose(dataset);
     return status;
 }
@@ -199,14 +232,16 @@ static cmus_status write_images(hid_t file, const char *path, const cmus_shard_c
 static cmus_status fill_file(hid_t file, const char *path, const cmus_shard_content *content) {
     size_t cases = (size_t)content->cases, tem = (size_t)content->tem_offset[cases];
     CMUS_TRY(write_attributes(file, path, content));
-    CMUS_TRY(write_numbers(file, path, "tem_offset", H5T_STD_I64LE, H5T_NATIVE_INT64, cases + 1, content->tem_offset));
+    if (content->has[CMUS_IMAGE_TEM])
+        CMUS_TRY(
+            write_numbers(file, path, "tem_offset", H5T_STD_I64LE, H5T_NATIVE_INT64, cases + 1, content->tem_offset));
     CMUS_TRY(write_numbers(file, path, "label", H5T_STD_I32LE, H5T_NATIVE_INT32, cases, content->label));
     CMUS_TRY(write_texts(file, path, "case_id", cases, content->case_id));
     CMUS_TRY(write_texts(file, path, "patient_id", cases, content->patient_id));
-    CMUS_TRY(write_texts(file, path, "source", 2 * cases + tem, content->source));
-    CMUS_TRY(write_images(file, path, content, "om", cases, 3));
-    CMUS_TRY(write_images(file, path, content, "im", cases, 3));
-    return write_images(file, path, content, "tem", tem, content->tem_channels);
+    CMUS_TRY(write_texts(file, path, "source", single_images(content) * cases + tem, content->source));
+    CMUS_TRY(write_images(file, path, content, CMUS_IMAGE_OM));
+    CMUS_TRY(write_images(file, path, content, CMUS_IMAGE_IM));
+    return write_images(file, path, content, CMUS_IMAGE_TEM);
 }
 
 /* The file ends where its superblock (version 2 or 3, 8-byte addresses) says; the memory goes on to the next step. */
@@ -224,19 +259,32 @@ static cmus_status save_file(const char *path, const memory_file *memory, char s
     size_t size = file_size(memory);
     if (size == 0)
         return cmus_fail(CMUS_ERROR_IO, "%s: HDF5 made no usable file in memory", path);
-    cmus_sha256(memory->bytes, size, sha256);
-    return cmus_file_write(path, memory->bytes, size);
+    cmus_file_writer *writer;
+    CMUS_TRY(cmus_file_writer_open(path, &writer));
+    cmus_file_writer_add(writer, memory->bytes, size);
+    cmus_sha256(memory->bytes, size, sha256); /* while the disk works */
+    return cmus_file_writer_commit(writer);
+}
+
+/* About the bytes of the file, rather more: HDF5's own structures are small beside the images. */
+static size_t expected_size(const cmus_shard_content *content) {
+    enum { FOR_AN_IMAGE = 256 /* index, checksum and source */ };
+    size_t pixels = (size_t)content->image_size * (size_t)content->image_size, cases = (size_t)content->cases;
+    size_t rgb = single_images(content) * cases, tem = (size_t)content->tem_offset[cases];
+    return rgb * (3 * pixels + FOR_AN_IMAGE) + tem * ((size_t)content->tem_channels * pixels + FOR_AN_IMAGE) +
+           ((size_t)1 << 20);
 }
 
 cmus_status cmus_shard_write(const char *path, const cmus_shard_content *content, char sha256[CMUS_SHA256_TEXT]) {
-    memory_file memory = {0};
+    memory_file memory = {.room = expected_size(content)};
+    memory.bytes = cmus_allocate_raw(memory.room, 1);
     cmus_hdf5_quiet();
-    hid_t file = begin_file(path, &memory);
+    hid_t file = begin_file(&memory);
     cmus_status status = file < 0 ? failed(path, "the shard") : fill_file(file, path, content);
     if (file >= 0 && H5Fclose(file) < 0 && status == CMUS_OK)
         status = failed(path, "the shard");
     if (status == CMUS_OK)
         status = save_file(path, &memory, sha256);
-    free(memory.bytes);
+    cmus_free(memory.bytes);
     return status;
 }

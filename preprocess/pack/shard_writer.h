@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cmus/dataset_index.h"
 #include "cmus/file.h"
 #include "cmus/status.h"
 
@@ -14,12 +15,14 @@ typedef struct cmus_shard_content {
     const char *const *classes; /* [class_count] */
     int class_count;
     int cases;
-    const int64_t *tem_offset;     /* [cases + 1] */
+    bool has[CMUS_IMAGE_KINDS];    /* the modalities */
+    const int64_t *tem_offset;     /* [cases + 1]; zeros without TEM */
     const int32_t *label;          /* [cases] */
     const char *const *case_id;    /* [cases] */
     const char *const *patient_id; /* [cases] */
-    const char *const *source;     /* [2 cases + TEM images]: "SHA-256  file", in the order of the images */
+    const char *const *source;     /* [images]: "SHA-256  file", of OM, IM, TEM images of case 0, then of case 1, ... */
     int tem_channels;              /* 1 or 3 */
+    int compression;               /* deflate's level for images, 1 to 9; 0: none */
     /* Gives image `number` of the shard (in the order of `source`) with the wanted channels: pixels [S][S][channels].
      */
     cmus_status (*image)(void *data, size_t number, int channels, uint8_t *pixels);

@@ -5,6 +5,7 @@
 
 #include "cmus/file.h"
 #include "cmus/memory.h"
+#include "cmus/utf8.h"
 #include "report/comparison_rows.h"
 #include "report/report_text.h"
 
@@ -13,7 +14,7 @@ static const char *run_name(const report_comparison *comparison, size_t run) {
 }
 
 static void csv_text(cmus_file_writer *writer, const char *text) {
-    char *valid = report_valid_text(text);
+    char *valid = cmus_utf8_valid(text);
     cmus_file_writer_csv(writer, valid);
     cmus_file_writer_print(writer, ",");
     cmus_free(valid);
@@ -120,7 +121,7 @@ typedef struct table_cell {
 } table_cell;
 
 static void markdown_text(cmus_file_writer *writer, const char *text) {
-    char *valid = report_valid_text(text);
+    char *valid = cmus_utf8_valid(text);
     for (const char *at = valid; *at; at++) {
         if (*at == '<' || *at == '&')
             cmus_file_writer_print(writer, "&#%d;", *at);
@@ -134,7 +135,7 @@ static void latex_text(cmus_file_writer *writer, const char *text) {
     static const char special[] = "\\~^<>|\"", plain[] = "{}$&#_%";
     static const char *const names[] = {"textbackslash", "textasciitilde", "textasciicircum", "textless",
                                         "textgreater",   "textbar",        "textquotedbl"};
-    char *valid = report_valid_text(text);
+    char *valid = cmus_utf8_valid(text);
     for (const char *at = valid; *at; at++) {
         const char *found = strchr(special, *at);
         if (found)

@@ -6,6 +6,7 @@
 #include "cmus/file.h"
 #include "cmus/log.h"
 #include "cmus/memory.h"
+#include "cmus/utf8.h"
 #include "report/report_text.h"
 #include "report/summary.h"
 
@@ -43,7 +44,7 @@ static cmus_status read_summary(report_drift *drift) {
 static const json_t *find_run(const json_t *list, const char *name) {
     if (json_array_size(list) == 1)
         return json_array_get(list, 0);
-    char *valid = report_valid_text(name);
+    char *valid = cmus_utf8_valid(name);
     const json_t *found = NULL;
     for (size_t i = 0; !found && i < json_array_size(list); i++)
         if (strcmp(text_of(json_array_get(list, i), "name"), valid) == 0)
@@ -107,7 +108,7 @@ static void write_value(cmus_file_writer *writer, const report_drift *drift, con
     const report_head_results *results = &evaluation->heads[head];
     double now = scope == REPORT_SCOPE_POOLED ? results->pooled.values[value] : results->mean[value];
     report_earlier then = report_drift_value(drift, evaluation, run, head, scope, value);
-    char *name = report_valid_text(evaluation->run->name);
+    char *name = cmus_utf8_valid(evaluation->run->name);
     cmus_file_writer_csv(writer, name);
     cmus_file_writer_print(writer, ",%s,%s,", report_head_keys[head], report_scope_keys[scope]);
     cmus_file_writer_csv(

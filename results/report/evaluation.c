@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cmus/memory.h"
+#include "cmus/utf8.h"
 #include "report/bootstrap.h"
 #include "report/report_text.h"
 
@@ -130,7 +131,7 @@ void report_evaluate(const report_run *run, report_evaluation *evaluation) {
     *evaluation = (report_evaluation){.run = run, .classes = first->classes, .partial = run->problem_count > 0};
     evaluation->class_names = cmus_allocate(first->classes, sizeof(char *));
     for (size_t i = 0; i < first->classes; i++)
-        evaluation->class_names[i] = report_valid_text(first->class_names[i]);
+        evaluation->class_names[i] = cmus_utf8_valid(first->class_names[i]);
     evaluation->used = cmus_allocate(run->count, sizeof(report_fold *));
     for (size_t i = 0; i < run->count; i++)
         if (run->folds[i].usable) {

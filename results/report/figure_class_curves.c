@@ -4,6 +4,7 @@
 #include <stdbool.h>
 
 #include "cmus/memory.h"
+#include "cmus/utf8.h"
 #include "report/figures.h"
 #include "report/precision_recall.h"
 #include "report/report_roc.h"
@@ -111,7 +112,7 @@ static class_drawing write_class(report_plot *plot, const curve_kind *kind, cons
 /* "MN  95.37 ± 2.41" */
 static void write_key(report_plot *plot, const char *class_name, const class_drawing *drawing) {
     char *spread = report_percent_spread(drawing->mean, drawing->deviation);
-    char *name = report_short_text(class_name, 16), *key = cmus_format_string("%s   %s", name, spread);
+    char *name = cmus_utf8_shorten(class_name, 16), *key = cmus_format_string("%s   %s", name, spread);
     report_plot_text(plot, key);
     cmus_free(spread);
     cmus_free(name);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cmus/memory.h"
+#include "cmus/utf8.h"
 #include "report/figures.h"
 #include "report/report_text.h"
 
@@ -37,7 +38,7 @@ static bool are_wide(const report_evaluation *evaluation) {
     enum { FITTING = 26, PADDING = 2 }; /* bytes: enough for an estimate */
     size_t widest = 0;
     for (size_t i = 0; i < evaluation->classes; i++) {
-        char *name = report_short_text(evaluation->class_names[i], LONGEST_NAME);
+        char *name = cmus_utf8_shorten(evaluation->class_names[i], LONGEST_NAME);
         size_t width = strlen(name) + PADDING;
         widest = width > widest ? width : widest;
         cmus_free(name);
@@ -52,7 +53,7 @@ static void write_axis(report_plot *plot, const report_evaluation *evaluation, c
     cmus_file_writer_print(plot->script, "set %stics scale 0 %stextcolor rgb 'black' (", rows ? "y" : "x",
                            slanted ? "rotate by 45 right " : "");
     for (size_t i = 0; i < classes; i++) {
-        char *name = report_short_text(evaluation->class_names[i], LONGEST_NAME);
+        char *name = cmus_utf8_shorten(evaluation->class_names[i], LONGEST_NAME);
         char *text =
             rows ? cmus_format_string("%s (%zu)", name, report_metrics_support(pooled, i)) : cmus_copy_string(name);
         cmus_file_writer_print(plot->script, "%s", i ? ", " : "");

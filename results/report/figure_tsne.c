@@ -7,6 +7,7 @@
 
 #include "cmus/memory.h"
 #include "cmus/random.h"
+#include "cmus/utf8.h"
 #include "report/figures.h"
 #include "report/report_text.h"
 #include "report/tsne.h"
@@ -170,7 +171,7 @@ static void write_class_points(report_plot *plot, const report_evaluation *evalu
         cmus_file_writer_print(plot->script, "%sNaN", ", \\\n ");
     cmus_file_writer_print(plot->script, " with points pointtype %d pointsize %.2f linecolor rgb '%s' title ",
                            filled_shapes[class_index % SHAPES], point_size(layout->count), report_colour(class_index));
-    char *name = report_short_text(evaluation->class_names[class_index], 16);
+    char *name = cmus_utf8_shorten(evaluation->class_names[class_index], 16);
     report_plot_text(plot, name);
     cmus_free(name);
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cmus/memory.h"
+#include "cmus/utf8.h"
 #include "report/report_text.h"
 
 extern char **environ;
@@ -87,7 +88,7 @@ cmus_status report_plot_begin(const char *folder, const char *name, int width, i
 }
 
 void report_plot_text(report_plot *plot, const char *text) {
-    char *valid = report_valid_text(text);
+    char *valid = cmus_utf8_valid(text);
     cmus_file_writer_add(plot->script, "'", 1);
     for (const char *at = valid; *at; at++)
         cmus_file_writer_add(plot->script, *at == '\'' ? "''" : at, *at == '\'' ? 2 : 1);

@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cmus/base64.h"
 #include "cmus/log.h"
 #include "cmus/memory.h"
 #include "cmus/program.h"
-#include "report/base64.h"
 #include "report/embedded.h"
 #include "report/html_picture.h"
 #include "report/methods.h"
@@ -60,7 +60,7 @@ static void write_name(cmus_file_writer *writer, const void *context) {
     if (section->page->runs < 2)
         return;
     cmus_file_writer_print(writer, "<h2>");
-    report_write_html(writer, section->evaluation->run->name);
+    cmus_file_writer_html(writer, section->evaluation->run->name);
     cmus_file_writer_print(writer, "</h2>");
 }
 
@@ -71,7 +71,7 @@ static void write_lead(cmus_file_writer *writer, const void *context) {
                            evaluation->patients, evaluation->classes);
     for (size_t i = 0; i < evaluation->classes; i++) {
         cmus_file_writer_print(writer, "%s", i ? ", " : "");
-        report_write_html(writer, evaluation->class_names[i]);
+        cmus_file_writer_html(writer, evaluation->class_names[i]);
     }
     cmus_file_writer_print(writer, ".");
     cmus_free(folds);
@@ -154,7 +154,7 @@ static void write_made(cmus_file_writer *writer, const void *context) {
 
 static void write_version(cmus_file_writer *writer, const void *context) {
     (void)context;
-    report_write_html(writer, cmus_version());
+    cmus_file_writer_html(writer, cmus_version());
 }
 
 static void write_style(cmus_file_writer *writer, const void *context) {
@@ -177,7 +177,7 @@ static void write_script_hash(cmus_file_writer *writer, const void *context) {
         const char byte[] = {digits[2 * i], digits[2 * i + 1], 0};
         digest[i] = (uint8_t)strtoul(byte, NULL, 16);
     }
-    char *text = report_base64(digest, sizeof digest);
+    char *text = cmus_base64(digest, sizeof digest);
     cmus_file_writer_print(writer, "%s", text);
     cmus_free(text);
 }
@@ -186,7 +186,7 @@ static void write_title(cmus_file_writer *writer, const void *context) {
     const report_page *page = context;
     for (size_t i = 0; i < page->runs; i++) {
         cmus_file_writer_print(writer, "%s", i == 0 ? "Report of " : i + 1 < page->runs ? ", " : " and ");
-        report_write_html(writer, page->evaluations[i].run->name);
+        cmus_file_writer_html(writer, page->evaluations[i].run->name);
     }
 }
 
@@ -199,11 +199,11 @@ static void write_partial(cmus_file_writer *writer, const void *context) {
             continue;
         char *folds = report_folds_text(evaluation);
         cmus_file_writer_print(writer, "<div class=\"warning\"><strong>PARTIAL REPORT</strong>: ");
-        report_write_html(writer, evaluation->run->name);
+        cmus_file_writer_html(writer, evaluation->run->name);
         cmus_file_writer_print(writer, " is shown by %s. Folds with a problem are left out:<ul>", folds);
         for (size_t j = 0; j < evaluation->run->problem_count; j++) {
             cmus_file_writer_print(writer, "<li>");
-            report_write_html(writer, evaluation->run->problems[j]);
+            cmus_file_writer_html(writer, evaluation->run->problems[j]);
             cmus_file_writer_print(writer, "</li>");
         }
         cmus_file_writer_print(writer, "</ul></div>\n");

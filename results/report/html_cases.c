@@ -14,7 +14,7 @@ enum {
 
 static void write_text_cell(cmus_file_writer *writer, const char *css_class, const char *text) {
     cmus_file_writer_print(writer, "<td class=\"text%s\">", css_class);
-    report_write_html(writer, text);
+    cmus_file_writer_html(writer, text);
     cmus_file_writer_print(writer, "</td>");
 }
 
@@ -62,7 +62,7 @@ static void write_row(cmus_file_writer *writer, const report_evaluation *evaluat
     char *name = report_fold_name(evaluation->run, used);
     cmus_file_writer_print(writer, "<tr data-true=\"%zu\" data-predicted=\"%zu\"%s><th scope=\"row\" class=\"id\">",
                            label, one->predicted, one->wrong ? "" : " class=\"right\"");
-    report_write_html(writer, one->id);
+    cmus_file_writer_html(writer, one->id);
     cmus_file_writer_print(writer, "</th>");
     write_text_cell(writer, "", name);
     write_text_cell(writer, "", evaluation->class_names[label]);
@@ -83,7 +83,7 @@ static void write_column(cmus_file_writer *writer, const char *kind, const char 
     if (*kind)
         cmus_file_writer_print(writer, " data-sort=\"%s\"", kind);
     cmus_file_writer_print(writer, ">%s", before);
-    report_write_html(writer, name);
+    cmus_file_writer_html(writer, name);
     cmus_file_writer_print(writer, "%s</th>", behind);
 }
 
@@ -118,7 +118,7 @@ static void write_class_choice(cmus_file_writer *writer, const report_evaluation
     cmus_file_writer_print(writer, "<label>%s <select data-filter=\"%s\"><option value=\"\">any</option>", label, key);
     for (size_t i = 0; i < evaluation->classes; i++) {
         cmus_file_writer_print(writer, "<option value=\"%zu\">", i);
-        report_write_html(writer, evaluation->class_names[i]);
+        cmus_file_writer_html(writer, evaluation->class_names[i]);
         cmus_file_writer_print(writer, "</option>");
     }
     cmus_file_writer_print(writer, "</select></label>\n");

@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "cmus/memory.h"
+#include "cmus/utf8.h"
 #include "report/comparison_rows.h"
 #include "report/html.h"
 #include "report/metric_text.h"
@@ -15,7 +16,7 @@ static void write_run_row(cmus_file_writer *writer, const report_evaluation *eva
     const report_head_results *results = &evaluation->heads[head];
     cmus_file_writer_print(writer, "<tr><th scope=\"row\" class=\"id\">");
     if (head == REPORT_FUSION)
-        report_write_html(writer, evaluation->run->name);
+        cmus_file_writer_html(writer, evaluation->run->name);
     cmus_file_writer_print(writer, "</th><td class=\"text\">%s</td><td>%zu</td><td>%zu</td>", report_head_labels[head],
                            evaluation->folds, evaluation->different_cases);
     for (size_t i = 0; i < REPORT_MAIN_METRICS; i++) {
@@ -50,20 +51,20 @@ static void write_side_by_side(cmus_file_writer *writer, const report_page *page
 /* The head of a column that is a run's name. */
 static void write_run_column(cmus_file_writer *writer, const report_comparison *comparison, size_t run) {
     cmus_file_writer_print(writer, "<th scope=\"col\">");
-    char *name = report_short_text(run_name(comparison, run), 24);
-    report_write_html(writer, name);
+    char *name = cmus_utf8_shorten(run_name(comparison, run), 24);
+    cmus_file_writer_html(writer, name);
     cmus_free(name);
     cmus_file_writer_print(writer, "</th>");
 }
 
 static void write_difference_row(cmus_file_writer *writer, const report_comparison_row *row) {
     cmus_file_writer_print(writer, "<tr><th scope=\"row\" class=\"text\">");
-    report_write_html(writer, row->name);
+    cmus_file_writer_html(writer, row->name);
     cmus_file_writer_print(writer, "</th><td>%s</td><td>%s</td><td%s>%s</td><td>%s</td><td>", row->base, row->other,
                            row->beyond_zero ? " class=\"best\"" : "", row->difference, row->interval);
-    report_write_html(writer, row->p_text); /* may hold "<" */
+    cmus_file_writer_html(writer, row->p_text); /* may hold "<" */
     cmus_file_writer_print(writer, "</td><td>");
-    report_write_html(writer, row->holm_text);
+    cmus_file_writer_html(writer, row->holm_text);
     cmus_file_writer_print(writer, "</td><td class=\"text\">%s</td></tr>\n", row->test);
 }
 
@@ -92,9 +93,9 @@ static void write_differences(cmus_file_writer *writer, const report_comparison 
 /* The fusion head is open, the others are behind their names. */
 static void write_against_base(cmus_file_writer *writer, const report_comparison *comparison, size_t other) {
     cmus_file_writer_print(writer, "<h3>");
-    report_write_html(writer, run_name(comparison, other));
+    cmus_file_writer_html(writer, run_name(comparison, other));
     cmus_file_writer_print(writer, " against ");
-    report_write_html(writer, run_name(comparison, 0));
+    cmus_file_writer_html(writer, run_name(comparison, 0));
     cmus_file_writer_print(writer, "</h3>\n");
     for (int head = 0; head < REPORT_HEADS; head++) {
         if (!report_head_compared(comparison, other, head)->present)
@@ -115,14 +116,14 @@ static void write_pair(cmus_file_writer *writer, const report_comparison *compar
     char *p = report_p_text(test->p), *holm = report_p_text(pair->holm[head]);
     cmus_file_writer_print(writer, "<tr><th scope=\"row\" class=\"text\">%s</th><td class=\"text id\">",
                            report_head_labels[head]);
-    report_write_html(writer, run_name(comparison, pair->base));
+    cmus_file_writer_html(writer, run_name(comparison, pair->base));
     cmus_file_writer_print(writer, "</td><td class=\"text id\">");
-    report_write_html(writer, run_name(comparison, pair->other));
+    cmus_file_writer_html(writer, run_name(comparison, pair->other));
     cmus_file_writer_print(writer, "</td><td>%zu</td><td>%zu</td><td>%s</td><td>", test->base_only, test->other_only,
                            difference);
-    report_write_html(writer, p);
+    cmus_file_writer_html(writer, p);
     cmus_file_writer_print(writer, "</td><td>");
-    report_write_html(writer, holm);
+    cmus_file_writer_html(writer, holm);
     cmus_file_writer_print(writer, "</td></tr>\n");
     cmus_free(difference);
     cmus_free(p);
@@ -152,7 +153,7 @@ void report_html_comparison(cmus_file_writer *writer, const report_page *page) {
     write_side_by_side(writer, page);
     char *note = report_comparison_note(comparison);
     cmus_file_writer_print(writer, "<p class=\"note\">");
-    report_write_html(writer, note);
+    cmus_file_writer_html(writer, note);
     cmus_file_writer_print(writer, " Bold: the interval does not hold 0. The same as tables for a paper: "
                                    "<code>comparison.md</code>, <code>comparison.tex</code>; in full precision: "
                                    "<code>comparison.csv</code>.</p>\n");

@@ -26,7 +26,7 @@ static void write_value_row(cmus_file_writer *writer, const report_page *page, s
     const report_head_results *results = &evaluation->heads[head];
     const report_metric_name *metric = report_metric_of(value);
     cmus_file_writer_print(writer, "<tr><th scope=\"row\" class=\"text\">");
-    report_write_html(writer, name);
+    cmus_file_writer_html(writer, name);
     cmus_file_writer_print(writer, "</th>");
     write_scope(writer, metric, report_drift_value(page->drift, evaluation, run, head, REPORT_SCOPE_MEAN, value),
                 results->mean[value]);
@@ -60,9 +60,9 @@ static void write_run(cmus_file_writer *writer, const report_page *page, size_t 
     const report_evaluation *evaluation = &page->evaluations[run];
     bool same = strcmp(report_drift_text(page->drift, run, "dataset_hash"), evaluation->used[0]->dataset_hash) == 0;
     cmus_file_writer_print(writer, "<h3>");
-    report_write_html(writer, evaluation->run->name);
+    cmus_file_writer_html(writer, evaluation->run->name);
     cmus_file_writer_print(writer, " against the earlier ");
-    report_write_html(writer, report_drift_text(page->drift, run, "name"));
+    cmus_file_writer_html(writer, report_drift_text(page->drift, run, "name"));
     cmus_file_writer_print(writer, "</h3>\n<p class=\"note\">%s</p>\n",
                            same ? "Of the same data set." : "Of another data set: the cases are not the same.");
     for (int head = 0; head < REPORT_HEADS; head++) {
@@ -81,7 +81,7 @@ void report_html_drift(cmus_file_writer *writer, const report_page *page) {
         return;
     cmus_file_writer_print(writer, "<section><h2>Drift</h2>\n<p class=\"note\">Numbers of this report and of the "
                                    "earlier <code>");
-    report_write_html(writer, page->drift->path);
+    cmus_file_writer_html(writer, page->drift->path);
     cmus_file_writer_print(writer, "</code>. A difference is new minus old; nothing is tested, but “outside” marks an "
                                    "old pooled value that lies outside the new one's interval. A dash: the earlier "
                                    "report has no such number. In full precision: <code>drift.csv</code>.</p>\n");

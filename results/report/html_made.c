@@ -15,13 +15,13 @@
 /* A JSON value as people read it: texts without quotes. */
 static void write_value(cmus_file_writer *writer, const json_t *value) {
     if (json_is_string(value)) {
-        report_write_html(writer, json_string_value(value));
+        cmus_file_writer_html(writer, json_string_value(value));
         return;
     }
     char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(9));
     if (!text)
         cmus_fatal("out of memory");
-    report_write_html(writer, text);
+    cmus_file_writer_html(writer, text);
     free(text); /* jansson took it from malloc */
 }
 
@@ -54,7 +54,7 @@ static void write_data(cmus_file_writer *writer, const report_evaluation *evalua
         const report_class_summary *own = &classes[i];
         images += own->tem_images;
         cmus_file_writer_print(writer, "<tr><th scope=\"row\" class=\"id\">");
-        report_write_html(writer, evaluation->class_names[i]);
+        cmus_file_writer_html(writer, evaluation->class_names[i]);
         cmus_file_writer_print(writer, "</th><td>%zu</td><td>%zu</td>", own->cases, own->patients);
         if (tem)
             cmus_file_writer_print(writer, "<td>%zu</td><td>%zu to %zu</td>", own->tem_images, own->tem_fewest,
@@ -75,7 +75,7 @@ static void write_hosts(cmus_file_writer *writer, const report_run_facts *facts)
     cmus_file_writer_print(writer, "<tr><th scope=\"row\">hosts</th><td>%zu: ", facts->host_count);
     for (size_t i = 0; i < facts->host_count && i < MOST_HOSTS; i++) {
         cmus_file_writer_print(writer, "%s", i ? ", " : "");
-        report_write_html(writer, facts->hosts[i]);
+        cmus_file_writer_html(writer, facts->hosts[i]);
     }
     cmus_file_writer_print(writer, "%s</td></tr>\n", facts->host_count > MOST_HOSTS ? ", ..." : "");
 }
@@ -121,7 +121,7 @@ static void write_common(cmus_file_writer *writer, const report_evaluation *eval
         if (!is_common(evaluation, key) || is_shown_elsewhere(key))
             continue;
         cmus_file_writer_print(writer, "<tr><th scope=\"row\">");
-        report_write_html(writer, key);
+        cmus_file_writer_html(writer, key);
         cmus_file_writer_print(writer, "</th><td>");
         write_value(writer, value);
         cmus_file_writer_print(writer, "</td></tr>\n");
@@ -138,14 +138,14 @@ static void write_different(cmus_file_writer *writer, const report_evaluation *e
         if (is_common(evaluation, key))
             continue;
         cmus_file_writer_print(writer, "<th scope=\"col\" class=\"text\">");
-        report_write_html(writer, key);
+        cmus_file_writer_html(writer, key);
         cmus_file_writer_print(writer, "</th>");
     }
     cmus_file_writer_print(writer, "</tr></thead><tbody>\n");
     for (size_t i = 0; i < evaluation->folds; i++) {
         const report_fold *fold = evaluation->used[i];
         cmus_file_writer_print(writer, "<tr><th scope=\"row\">");
-        report_write_html(writer, fold->folder);
+        cmus_file_writer_html(writer, fold->folder);
         cmus_file_writer_print(writer, "</th>");
         json_object_foreach(evaluation->used[0]->information, key, value) {
             if (is_common(evaluation, key))
@@ -161,12 +161,12 @@ static void write_different(cmus_file_writer *writer, const report_evaluation *e
     cmus_file_writer_print(writer, "</tbody></table></div>\n");
 }
 
-/* The configuration line by line: report_write_html() takes no line ends. */
+/* The configuration line by line: cmus_file_writer_html() takes no line ends. */
 static void write_config(cmus_file_writer *writer, const char *config) {
     char *copy = cmus_copy_string(config), *rest = NULL;
     cmus_file_writer_print(writer, "<h4>config.yaml of every fold</h4>\n<pre>");
     for (char *line = strtok_r(copy, "\r\n", &rest); line; line = strtok_r(NULL, "\r\n", &rest)) {
-        report_write_html(writer, line);
+        cmus_file_writer_html(writer, line);
         cmus_file_writer_print(writer, "\n");
     }
     cmus_file_writer_print(writer, "</pre>\n");
@@ -177,14 +177,14 @@ static void write_config(cmus_file_writer *writer, const char *config) {
 static void write_word(cmus_file_writer *writer, const char *word) {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:=,+@%";
     if (*word && word[strspn(word, plain)] == 0) {
-        report_write_html(writer, word);
+        cmus_file_writer_html(writer, word);
         return;
     }
     cmus_file_writer_print(writer, "&#39;");
     for (const char *at = word; *at;) {
         size_t length = strcspn(at, "'");
         char *part = cmus_format_string("%.*s", (int)length, at);
-        report_write_html(writer, part);
+        cmus_file_writer_html(writer, part);
         cmus_free(part);
         at += length;
         if (*at) {
@@ -227,9 +227,9 @@ static void write_commands(cmus_file_writer *writer, const report_evaluation *ev
     cmus_file_writer_print(writer, "<h4>To make it again</h4>\n<pre class=\"commands\">");
     if (revision) {
         cmus_file_writer_print(writer, "# cmus-train of git revision ");
-        report_write_html(writer, revision);
+        cmus_file_writer_html(writer, revision);
         cmus_file_writer_print(writer, "; the data set&#39;s hash must be ");
-        report_write_html(writer, evaluation->used[0]->dataset_hash);
+        cmus_file_writer_html(writer, evaluation->used[0]->dataset_hash);
         cmus_file_writer_print(writer, "\n");
     }
     write_training_command(writer, evaluation);

@@ -80,9 +80,9 @@ static void write_head_name(cmus_file_writer *writer, report_head head) {
 static void write_metric_name(cmus_file_writer *writer, const report_metric_name *name) {
     char *title = report_metric_title(name);
     cmus_file_writer_print(writer, "<tr><th scope=\"row\" title=\"");
-    report_write_html(writer, name->definition);
+    cmus_file_writer_html(writer, name->definition);
     cmus_file_writer_print(writer, "\">");
-    report_write_html(writer, title);
+    cmus_file_writer_html(writer, title);
     cmus_file_writer_print(writer, "%s</th>", name->smaller_is_better ? " ↓" : "");
     cmus_free(title);
 }
@@ -97,9 +97,9 @@ static void write_definitions(cmus_file_writer *writer, const report_evaluation 
                            100 * REPORT_INTERVAL_LEVEL, evaluation->draws);
     for (int i = 0; i < REPORT_METRICS; i++) {
         cmus_file_writer_print(writer, "<li><b>");
-        report_write_html(writer, report_metric_names[i].title);
+        cmus_file_writer_html(writer, report_metric_names[i].title);
         cmus_file_writer_print(writer, "</b>: ");
-        report_write_html(writer, report_metric_names[i].definition);
+        cmus_file_writer_html(writer, report_metric_names[i].definition);
         cmus_file_writer_print(writer, "</li>\n");
     }
     cmus_file_writer_print(writer, "</ul></details>\n");
@@ -149,7 +149,7 @@ static void write_class(cmus_file_writer *writer, const report_evaluation *evalu
     for (int head = 0; head < REPORT_HEADS; head++)
         heads += evaluation->heads[head].present;
     cmus_file_writer_print(writer, "<tbody class=\"block\"><tr><th scope=\"rowgroup\" rowspan=\"%d\">", heads);
-    report_write_html(writer, evaluation->class_names[class_index]);
+    cmus_file_writer_html(writer, evaluation->class_names[class_index]);
     cmus_file_writer_print(writer, "<span class=\"pooled\">%zu cases</span></th>",
                            report_metrics_support(&evaluation->heads[REPORT_FUSION].pooled, class_index));
     for (int head = 0; head < REPORT_HEADS; head++)

@@ -35,11 +35,11 @@ static void write_case(cmus_file_writer *writer, const report_evaluation *evalua
     const report_predictions *fold = &used->predictions;
     char *name = report_fold_name(evaluation->run, used);
     cmus_file_writer_print(writer, "<section class=\"case\"><h4>");
-    report_write_html(writer, own->one.id);
+    cmus_file_writer_html(writer, own->one.id);
     cmus_file_writer_print(writer, "</h4><p class=\"note\">%s: ", name);
-    report_write_html(writer, evaluation->class_names[fold->labels[own->one.row]]);
+    cmus_file_writer_html(writer, evaluation->class_names[fold->labels[own->one.row]]);
     cmus_file_writer_print(writer, ", predicted <span class=\"wrong\">");
-    report_write_html(writer, evaluation->class_names[own->one.predicted]);
+    cmus_file_writer_html(writer, evaluation->class_names[own->one.predicted]);
     cmus_file_writer_print(writer, "</span> (%.2f)</p><div class=\"strip\">\n", own->one.confidence);
     for (size_t i = 0; i < own->count; i++)
         write_thumbnail(writer, fold, own->one.row, &own->list[i], side);

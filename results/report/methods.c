@@ -18,7 +18,7 @@ static void write_key(cmus_file_writer *writer, const char *config, const char *
     char *value = report_config_value(config, key);
     if (value) {
         cmus_file_writer_print(writer, "%s", before);
-        report_write_html(writer, value);
+        cmus_file_writer_html(writer, value);
         cmus_file_writer_print(writer, "%s", behind);
     }
     cmus_free(value);
@@ -30,7 +30,7 @@ static void write_stages(cmus_file_writer *writer, const char *config, const cha
     if (value) {
         value[strcspn(value, "]")] = 0;
         cmus_file_writer_print(writer, "%s", before);
-        report_write_html(writer, value + (*value == '['));
+        cmus_file_writer_html(writer, value + (*value == '['));
     }
     cmus_free(value);
 }
@@ -99,7 +99,7 @@ static void write_data(cmus_file_writer *writer, const report_evaluation *evalua
                            evaluation->patients);
     for (size_t i = 0; i < evaluation->classes; i++) {
         cmus_file_writer_print(writer, "%s", i ? ", " : "");
-        report_write_html(writer, evaluation->class_names[i]);
+        cmus_file_writer_html(writer, evaluation->class_names[i]);
         cmus_file_writer_print(writer, ": %zu", classes[i].cases);
         images += classes[i].tem_images;
     }
@@ -155,7 +155,7 @@ static void write_training(cmus_file_writer *writer, const report_evaluation *ev
     write_key(writer, config, " and dropout ", "dropout", "");
     if (init) {
         cmus_file_writer_print(writer, ", starting from the weights <code>");
-        report_write_html(writer, init);
+        cmus_file_writer_html(writer, init);
         cmus_file_writer_print(writer, "</code>");
     } else if (json_is_null(json_object_get(evaluation->used[0]->information, "init"))) {
         cmus_file_writer_print(writer, ", starting from random weights");
@@ -177,7 +177,7 @@ static void write_machine(cmus_file_writer *writer, const report_evaluation *eva
     cmus_file_writer_print(writer, "<p>Training ran on CPUs by cmus-train");
     if (version) {
         cmus_file_writer_print(writer, " ");
-        report_write_html(writer, version);
+        cmus_file_writer_html(writer, version);
     }
     if (facts.ranks)
         cmus_file_writer_print(writer, ", on %ld MPI %s", facts.ranks, facts.ranks == 1 ? "rank" : "ranks");
@@ -188,7 +188,7 @@ static void write_machine(cmus_file_writer *writer, const report_evaluation *eva
     if (mpi) {
         cmus_file_writer_print(writer, " with ");
         char *name = cmus_format_string("%.*s", (int)strcspn(mpi, ","), mpi);
-        report_write_html(writer, name);
+        cmus_file_writer_html(writer, name);
         cmus_free(name);
     }
     if (!isnan(facts.hours)) {

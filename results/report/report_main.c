@@ -12,6 +12,7 @@
 #include "cmus/log.h"
 #include "cmus/memory.h"
 #include "cmus/program.h"
+#include "cmus/utf8.h"
 #include "report/cases.h"
 #include "report/compare.h"
 #include "report/comparison_files.h"
@@ -299,7 +300,7 @@ static void print_values(const report_head_results *results, bool pooled) {
 }
 
 static void print_run(const report_evaluation *evaluation) {
-    char *folds = report_folds_text(evaluation), *name = report_valid_text(evaluation->run->name);
+    char *folds = report_folds_text(evaluation), *name = cmus_utf8_valid(evaluation->run->name);
     printf("%s: %s%s, %zu cases of %zu patients, %zu classes; all values in %%\n", name,
            evaluation->partial ? "PARTIAL, " : "", folds, evaluation->different_cases, evaluation->patients,
            evaluation->classes);

@@ -7,6 +7,7 @@
 #include "cmus/log.h"
 #include "cmus/memory.h"
 #include "cmus/program.h"
+#include "cmus/utf8.h"
 #include "report/bootstrap.h"
 #include "report/report_text.h"
 
@@ -16,7 +17,7 @@ static json_t *number(double value) {
 }
 
 static json_t *text(const char *bytes) {
-    char *valid = report_valid_text(bytes);
+    char *valid = cmus_utf8_valid(bytes);
     json_t *string = json_string(valid);
     cmus_free(valid);
     return string;

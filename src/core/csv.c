@@ -13,6 +13,7 @@ typedef struct parser {
     const char *path;
     char *at, *end;
     size_t line;
+    bool hand_made;
     bool row_ended; /* the field just read was the last of its row */
 } parser;
 
@@ -46,9 +47,14 @@ static cmus_status next_field(parser *p, char **field) {
     }
     if (p->at < p->end && *p->at == '\r')
         p->at++;
-    if (p->at >= p->end)
-        return cmus_fail(CMUS_ERROR_FORMAT, "%s, line %zu: the file breaks off: the last line has no line end", p->path,
-                         p->line);
+    if (p->at >= p->end) {
+        p->row_ended = p->hand_made;
+        *out = 0; /* at most on the zero byte behind the text */
+        return p->hand_made
+                   ? CMUS_OK
+                   : cmus_fail(CMUS_ERROR_FORMAT, "%s, line %zu: the file breaks off: the last line has no line end",
+                               p->path, p->line);
+    }
     if (*p->at != ',' && *p->at != '\n')
         return cmus_fail(CMUS_ERROR_FORMAT, "%s, line %zu: text after a closing quote or a bare carriage return",
                          p->path, p->line);
@@ -56,6 +62,21 @@ static cmus_status next_field(parser *p, char **field) {
     p->at++;
     *out = 0; /* at most on the separator, which is behind us */
     return CMUS_OK;
+}
+
+/* Steps over lines with nothing in them, but for blanks. */
+static void skip_empty_lines(parser *p) {
+    for (;;) {
+        char *at = p->at;
+        while (at < p->end && (*at == ' ' || *at == '\t' || *at == '\r'))
+            at++;
+        if (at < p->end && *at != '\n')
+            return;
+        p->at = at < p->end ? at + 1 : at;
+        p->line++;
+        if (p->at >= p->end)
+            return;
+    }
 }
 
 static cmus_status parse_rows(parser *p, cmus_csv *table) {
@@ -66,7 +87,11 @@ static cmus_status parse_rows(parser *p, cmus_csv *table) {
         table->columns++;
     } while (!p->row_ended);
     p->line++;
-    while (p->at < p->end) {
+    for (;;) {
+        if (p->hand_made)
+            skip_empty_lines(p);
+        if (p->at >= p->end)
+            return CMUS_OK;
         size_t began = p->line, found = 0;
         table->cells = cmus_grow(table->cells, &cell_capacity, (table->rows + 1) * table->columns, sizeof(char *));
         table->lines = cmus_grow(table->lines, &line_capacity, table->rows + 1, sizeof(size_t));
@@ -83,27 +108,38 @@ static cmus_status parse_rows(parser *p, cmus_csv *table) {
         table->lines[table->rows++] = began;
         p->line++;
     }
-    return CMUS_OK;
+}
+
+/* table->text holds the text and a zero byte. */
+static cmus_status parse_text(size_t size, const char *name, bool hand_made, cmus_csv *table) {
+    table->path = cmus_copy_string(name);
+    parser p = {.path = table->path, .at = table->text, .end = table->text + size, .line = 1, .hand_made = hand_made};
+    if (size >= 3 && memcmp(p.at, "\xEF\xBB\xBF", 3) == 0)
+        p.at += 3; /* the byte order mark that spreadsheets write */
+    cmus_status status = CMUS_OK;
+    if (p.at == p.end)
+        status = cmus_fail(CMUS_ERROR_FORMAT, "%s: empty file", name);
+    else if (memchr(table->text, 0, size))
+        status = cmus_fail(CMUS_ERROR_FORMAT, "%s: holds a zero byte, so it is no text", name);
+    else
+        status = parse_rows(&p, table);
+    if (status != CMUS_OK)
+        cmus_csv_free(table);
+    return status;
 }
 
 cmus_status cmus_csv_read(const char *path, size_t limit, cmus_csv *table) {
     *table = (cmus_csv){0};
     size_t size;
     CMUS_TRY(cmus_file_read(path, limit, &table->text, &size));
-    table->path = cmus_copy_string(path);
-    parser p = {.path = table->path, .at = table->text, .end = table->text + size, .line = 1};
-    if (size >= 3 && memcmp(p.at, "\xEF\xBB\xBF", 3) == 0)
-        p.at += 3; /* the byte order mark that spreadsheets write */
-    cmus_status status = CMUS_OK;
-    if (p.at == p.end)
-        status = cmus_fail(CMUS_ERROR_FORMAT, "%s: empty file", path);
-    else if (memchr(table->text, 0, size))
-        status = cmus_fail(CMUS_ERROR_FORMAT, "%s: holds a zero byte, so it is no text", path);
-    else
-        status = parse_rows(&p, table);
-    if (status != CMUS_OK)
-        cmus_csv_free(table);
-    return status;
+    return parse_text(size, path, false, table);
+}
+
+cmus_status cmus_csv_parse(const char *text, size_t size, const char *name, bool hand_made, cmus_csv *table) {
+    *table = (cmus_csv){.text = cmus_allocate_raw(size + 1, 1)};
+    memcpy(table->text, text, size);
+    table->text[size] = 0;
+    return parse_text(size, name, hand_made, table);
 }
 
 void cmus_csv_free(cmus_csv *table) {

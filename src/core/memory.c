@@ -9,6 +9,20 @@
 
 #include "cmus/log.h"
 
+/* What alignment adds behind an allocation is out of bounds for AddressSanitizer, too. */
+#if defined(__SANITIZE_ADDRESS__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#ifdef SANITIZED
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(start, bytes) ((void)0)
+#endif
+
 enum { ALIGNMENT = 64 };
 static const size_t HUGE_PAGE = (size_t)2 << 20;
 
@@ -27,6 +41,7 @@ void *cmus_allocate_raw(size_t count, size_t size) {
     if (!pointer)
         cmus_fatal("out of memory: %zu bytes are not to be had; use more ranks, smaller images or a smaller memory_gib",
                    bytes);
+    ASAN_POISON_MEMORY_REGION((char *)pointer + bytes, rounded - bytes);
     if (alignment == HUGE_PAGE)
         madvise(pointer, rounded, MADV_HUGEPAGE); /* advice only: fewer page faults and TLB misses in large buffers */
     return pointer;

@@ -1,7 +1,9 @@
 #include "cmus/program.h"
 
 #include <argp.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "cmus/log.h"
 #include "revision.h"
@@ -25,6 +27,22 @@ void cmus_program_begin(const char *name) {
     argp_program_version = version_line;
     argp_err_exit_status = CMUS_EXIT_USAGE;
     cmus_log_begin(name, 0, 1);
+}
+
+/* The others parse with both streams on /dev/null. */
+void cmus_program_parse(const struct argp *parser, int rank, int argc, char **argv, void *input) {
+    int kept[2] = {-1, -1};
+    for (int stream = 1; rank != 0 && stream <= 2; stream++) {
+        int nothing = open("/dev/null", O_WRONLY);
+        kept[stream - 1] = dup(stream);
+        dup2(nothing, stream);
+        close(nothing);
+    }
+    argp_parse(parser, argc, argv, 0, NULL, input);
+    for (int stream = 1; rank != 0 && stream <= 2; stream++) {
+        dup2(kept[stream - 1], stream);
+        close(kept[stream - 1]);
+    }
 }
 
 int cmus_program_end(cmus_status status) {

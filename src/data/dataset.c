@@ -33,6 +33,9 @@ struct cmus_dataset {
 
 static const size_t NOT_IN_MEMORY = SIZE_MAX;
 
+/* A case's images in shards, memory and buffers. */
+static const cmus_image_kind reading_order[CMUS_IMAGE_KINDS] = {CMUS_IMAGE_OM, CMUS_IMAGE_IM, CMUS_IMAGE_TEM};
+
 static const char *case_id_at(const cmus_dataset *dataset, int index) {
     case_place place = dataset->places[index];
     return cmus_shard_case_id(&dataset->shards[place.shard], place.index);
@@ -69,7 +72,7 @@ static cmus_status join_shards(const char *folder, cmus_dataset *dataset) {
         const cmus_shard *shard = &dataset->shards[s];
         for (int i = 0; i < shard->cases; i++)
             dataset->places[cases++] = (case_place){s, i};
-        images += 2 * (int64_t)shard->cases + shard->tem_offset[shard->cases];
+        images += cmus_shard_images(shard);
     }
     for (int i = 0; i < cases; i++)
         dataset->by_id[i] = i;
@@ -135,6 +138,19 @@ int cmus_dataset_case_count(const cmus_dataset *dataset) {
     return dataset->index.cases;
 }
 
+bool cmus_dataset_has(const cmus_dataset *dataset, cmus_image_kind kind) {
+    return dataset->index.has[kind];
+}
+
+cmus_status cmus_dataset_needs_all(const cmus_dataset *dataset, const char *folder) {
+    const bool *has = dataset->index.has;
+    if (has[CMUS_IMAGE_OM] && has[CMUS_IMAGE_IM] && has[CMUS_IMAGE_TEM])
+        return CMUS_OK;
+    return cmus_fail(CMUS_ERROR_DATA, "%s: the data set lacks%s%s%s images, but all three modalities are needed",
+                     folder, has[CMUS_IMAGE_OM] ? "" : " OM", has[CMUS_IMAGE_IM] ? "" : " IM",
+                     has[CMUS_IMAGE_TEM] ? "" : " TEM");
+}
+
 const char *cmus_dataset_hash(const cmus_dataset *dataset) {
     return dataset->sha256;
 }
@@ -178,6 +194,19 @@ static int limited_tem(const cmus_dataset *dataset, int index, int max_tem) {
     return max_tem > 0 && count > max_tem ? max_tem : count;
 }
 
+/* Images of that kind that a case has: TEM images within the limit, 0 of a modality that the data set lacks. */
+static int count_images(const cmus_dataset *dataset, int index, cmus_image_kind kind, int max_tem) {
+    if (kind == CMUS_IMAGE_TEM)
+        return limited_tem(dataset, index, max_tem);
+    return cmus_dataset_has(dataset, kind);
+}
+
+/* Their bytes as they lie in the shard. */
+static size_t all_bytes(const cmus_dataset *dataset, int index, cmus_image_kind kind, int max_tem) {
+    const cmus_shard *shard = &dataset->shards[dataset->places[index].shard];
+    return (size_t)count_images(dataset, index, kind, max_tem) * stored_bytes(dataset, shard, kind);
+}
+
 /* Gray bytes as RGB bytes; they may be the last third of the same buffer. */
 static void spread_gray(const uint8_t *gray, uint8_t *rgb, size_t pixels) {
     for (size_t i = 0; i < pixels; i++)
@@ -195,16 +224,16 @@ static cmus_status read_stored(const cmus_dataset *dataset, int index, cmus_imag
 
 /* Where the image lies in memory; NULL if it does not. */
 static const uint8_t *find_stored(const cmus_dataset *dataset, int index, cmus_image_kind kind, int image) {
-    if (!dataset->memory || dataset->memory_begin[index] == NOT_IN_MEMORY)
-        return NULL;
-    const uint8_t *om = dataset->memory + dataset->memory_begin[index];
-    size_t bytes = 3 * pixels_of(dataset);
-    if (kind != CMUS_IMAGE_TEM)
-        return kind == CMUS_IMAGE_OM ? om : om + bytes;
-    if (image >= limited_tem(dataset, index, dataset->memory_tem))
+    if (!dataset->memory || dataset->memory_begin[index] == NOT_IN_MEMORY ||
+        (kind == CMUS_IMAGE_TEM && image >= limited_tem(dataset, index, dataset->memory_tem)))
         return NULL;
     const cmus_shard *shard = &dataset->shards[dataset->places[index].shard];
-    return om + 2 * bytes + (size_t)image * stored_bytes(dataset, shard, kind);
+    const uint8_t *place = dataset->memory + dataset->memory_begin[index];
+    if (kind != CMUS_IMAGE_OM)
+        place += all_bytes(dataset, index, CMUS_IMAGE_OM, 0);
+    if (kind == CMUS_IMAGE_TEM)
+        place += all_bytes(dataset, index, CMUS_IMAGE_IM, 0);
+    return place + (size_t)image * stored_bytes(dataset, shard, kind);
 }
 
 static cmus_status read_image(const cmus_dataset *dataset, int index, cmus_image_kind kind, int image, uint8_t *rgb) {
@@ -233,28 +262,35 @@ static cmus_status end_reading(const cmus_dataset *dataset, int index, cmus_stat
 }
 
 cmus_status cmus_dataset_read_image(cmus_dataset *dataset, int index, cmus_image_kind kind, int image, uint8_t *rgb) {
-    int count = kind == CMUS_IMAGE_TEM ? cmus_dataset_case(dataset, index).tem_count : 1;
+    int count = count_images(dataset, index, kind, 0);
     if (image < 0 || image >= count)
-        cmus_fatal("image %d of %d of the case %s is asked for", image, count, case_id_at(dataset, index));
+        cmus_fatal("%s image %d of %d of the case %s is asked for", cmus_image_array(kind), image, count,
+                   case_id_at(dataset, index));
     cmus_hdf5_quiet(); /* a setting of each thread, where HDF5 is built for several */
     return end_reading(dataset, index, read_image(dataset, index, kind, image, rgb));
 }
 
 cmus_status cmus_dataset_read(cmus_dataset *dataset, int index, int max_tem, uint8_t *om, uint8_t *im, uint8_t *tem) {
-    int count = limited_tem(dataset, index, max_tem);
+    uint8_t *const buffers[CMUS_IMAGE_KINDS] = {[CMUS_IMAGE_OM] = om, [CMUS_IMAGE_IM] = im, [CMUS_IMAGE_TEM] = tem};
+    cmus_status status = CMUS_OK;
     cmus_hdf5_quiet();
-    cmus_status status = read_image(dataset, index, CMUS_IMAGE_OM, 0, om);
-    if (status == CMUS_OK)
-        status = read_image(dataset, index, CMUS_IMAGE_IM, 0, im);
-    for (int image = 0; image < count && status == CMUS_OK; image++)
-        status = read_image(dataset, index, CMUS_IMAGE_TEM, image, tem + (size_t)image * 3 * pixels_of(dataset));
+    for (int i = 0; i < CMUS_IMAGE_KINDS; i++) {
+        cmus_image_kind kind = reading_order[i];
+        if (cmus_dataset_has(dataset, kind) != (buffers[kind] != NULL))
+            cmus_fatal("a buffer for %s images is%s given, but the data set has %s", cmus_image_array(kind),
+                       buffers[kind] ? "" : " not", buffers[kind] ? "none" : "some");
+        int count = count_images(dataset, index, kind, max_tem);
+        for (int image = 0; image < count && status == CMUS_OK; image++)
+            status = read_image(dataset, index, kind, image, buffers[kind] + (size_t)image * 3 * pixels_of(dataset));
+    }
     return end_reading(dataset, index, status);
 }
 
 static size_t case_bytes(const cmus_dataset *dataset, int index, int max_tem) {
-    const cmus_shard *shard = &dataset->shards[dataset->places[index].shard];
-    return 6 * pixels_of(dataset) +
-           (size_t)limited_tem(dataset, index, max_tem) * stored_bytes(dataset, shard, CMUS_IMAGE_TEM);
+    size_t bytes = 0;
+    for (int kind = 0; kind < CMUS_IMAGE_KINDS; kind++)
+        bytes += all_bytes(dataset, index, (cmus_image_kind)kind, max_tem);
+    return bytes;
 }
 
 size_t cmus_dataset_preload_bytes(const cmus_dataset *dataset, const int *cases, int count, int max_tem) {
@@ -267,13 +303,12 @@ size_t cmus_dataset_preload_bytes(const cmus_dataset *dataset, const int *cases,
 /* The images of one case to `to`. */
 static cmus_status preload_case(const cmus_dataset *dataset, int index, int max_tem, uint8_t *to) {
     const cmus_shard *shard = &dataset->shards[dataset->places[index].shard];
-    int tem_count = limited_tem(dataset, index, max_tem);
-    CMUS_TRY(read_stored(dataset, index, CMUS_IMAGE_OM, 0, to));
-    to += stored_bytes(dataset, shard, CMUS_IMAGE_OM);
-    CMUS_TRY(read_stored(dataset, index, CMUS_IMAGE_IM, 0, to));
-    to += stored_bytes(dataset, shard, CMUS_IMAGE_IM);
-    for (int image = 0; image < tem_count; image++, to += stored_bytes(dataset, shard, CMUS_IMAGE_TEM))
-        CMUS_TRY(read_stored(dataset, index, CMUS_IMAGE_TEM, image, to));
+    for (int i = 0; i < CMUS_IMAGE_KINDS; i++) {
+        cmus_image_kind kind = reading_order[i];
+        int count = count_images(dataset, index, kind, max_tem);
+        for (int image = 0; image < count; image++, to += stored_bytes(dataset, shard, kind))
+            CMUS_TRY(read_stored(dataset, index, kind, image, to));
+    }
     return CMUS_OK;
 }
 

@@ -1,17 +1,21 @@
 #include "shard.h"
 
+#include <endian.h>
 #include <string.h>
 
+#include "cmus/chunk.h"
 #include "cmus/hdf5_error.h"
 #include "cmus/memory.h"
 
-static const char *const image_arrays[CMUS_SHARD_ARRAYS] = {
-    [CMUS_IMAGE_TEM] = "tem", [CMUS_IMAGE_OM] = "om", [CMUS_IMAGE_IM] = "im"};
-
 static void forget_ids(cmus_shard *shard) {
     shard->file = H5I_INVALID_HID;
-    for (int i = 0; i < CMUS_SHARD_ARRAYS; i++)
+    for (int i = 0; i < CMUS_IMAGE_KINDS; i++)
         shard->images[i] = H5I_INVALID_HID;
+}
+
+int64_t cmus_shard_images(const cmus_shard *shard) {
+    int64_t single = shard->has[CMUS_IMAGE_OM] + shard->has[CMUS_IMAGE_IM];
+    return single * shard->cases + shard->tem_offset[shard->cases];
 }
 
 const char *cmus_shard_case_id(const cmus_shard *shard, int index) {
@@ -73,6 +77,7 @@ typedef struct shape {
     size_t element; /* bytes; 0: any width of a string, which is then set */
     int rank;
     hsize_t size[4]; /* 0: any, which is then set */
+    bool compressed; /* is set; only images may be */
 } shape;
 
 static cmus_status check_type(const cmus_shard *shard, hid_t dataset, shape *wanted, size_t widest) {
@@ -80,9 +85,10 @@ static cmus_status check_type(const cmus_shard *shard, hid_t dataset, shape *wan
     bool right = type >= 0 && H5Tget_class(type) == wanted->type;
     size_t bytes = right ? H5Tget_size(type) : 0;
     if (right && wanted->type == H5T_STRING)
-        right = H5Tis_variable_str(type) == 0 && bytes > 0 && bytes <= widest;
-    else if (right)
-        right = bytes == wanted->element && H5Tget_sign(type) == (bytes == 1 ? H5T_SGN_NONE : H5T_SGN_2);
+        right = H5Tis_variable_str(type) == 0 && bytes > 0 && bytes <= widest && H5Tget_strpad(type) == H5T_STR_NULLPAD;
+    else if (right) /* chunks are read as they are stored */
+        right = bytes == wanted->element && H5Tget_sign(type) == (bytes == 1 ? H5T_SGN_NONE : H5T_SGN_2) &&
+                H5Tget_precision(type) == 8 * bytes && H5Tget_order(type) == H5T_ORDER_LE;
     if (type >= 0)
         H5Tclose(type);
     wanted->element = bytes;
@@ -90,17 +96,41 @@ static cmus_status check_type(const cmus_shard *shard, hid_t dataset, shape *wan
                  : cmus_fail(CMUS_ERROR_FORMAT, "%s: /%s has a wrong type of elements", shard->path, wanted->name);
 }
 
+/* The filters are those of the writer: Fletcher-32, for images perhaps deflate before it. */
+static cmus_status check_filters(const cmus_shard *shard, hid_t properties, shape *wanted) {
+    int count = H5Pget_nfilters(properties);
+    wanted->compressed = wanted->rank > 1 && count == 2;
+    for (int i = 0; i < count; i++) {
+        char name[64] = "";
+        unsigned flags, config;
+        size_t values = 0;
+        H5Z_filter_t filter =
+            H5Pget_filter2(properties, (unsigned)i, &flags, &values, NULL, sizeof name, name, &config);
+        H5Z_filter_t expected = wanted->compressed && i == 0 ? H5Z_FILTER_DEFLATE : H5Z_FILTER_FLETCHER32;
+        if (filter != expected)
+            return cmus_fail(CMUS_ERROR_FORMAT,
+                             "%s: /%s is stored with the filter '%s' (HDF5's number %d), in whose place %s should be",
+                             shard->path, wanted->name, name, (int)filter,
+                             expected == H5Z_FILTER_DEFLATE ? "deflate" : "Fletcher-32");
+    }
+    if (count != (wanted->compressed ? 2 : 1))
+        return cmus_fail(CMUS_ERROR_FORMAT, "%s: /%s has %d filters", shard->path, wanted->name, count);
+    return CMUS_OK;
+}
+
 /* Chunks are taken into memory whole, so their size is limited: one image, or one whole array of numbers or texts. */
-static cmus_status check_chunk(const cmus_shard *shard, hid_t dataset, const shape *wanted) {
+static cmus_status check_chunk(const cmus_shard *shard, hid_t dataset, shape *wanted) {
     hid_t properties = H5Dget_create_plist(dataset);
     hsize_t chunk[4] = {0};
     bool right = properties >= 0 && H5Pget_layout(properties) == H5D_CHUNKED &&
-                 H5Pget_chunk(properties, 4, chunk) == wanted->rank && H5Pget_nfilters(properties) >= 1;
+                 H5Pget_chunk(properties, 4, chunk) == wanted->rank;
     for (int i = 0; right && i < wanted->rank; i++)
         right = chunk[i] == (wanted->rank > 1 && i == 0 ? 1 : wanted->size[i]);
+    cmus_status status = right ? check_filters(shard, properties, wanted)
+                               : cmus_fail(CMUS_ERROR_FORMAT, "%s: /%s has wrong chunks", shard->path, wanted->name);
     if (properties >= 0)
         H5Pclose(properties);
-    return right ? CMUS_OK : cmus_fail(CMUS_ERROR_FORMAT, "%s: /%s has wrong chunks", shard->path, wanted->name);
+    return status;
 }
 
 static cmus_status check_size(const cmus_shard *shard, hid_t dataset, shape *wanted) {
@@ -140,17 +170,58 @@ static cmus_status read_failed(const cmus_shard *shard, const char *name) {
     return cmus_hdf5_fail(CMUS_ERROR_FORMAT, shard->path, what);
 }
 
-/* Reads a whole array of numbers. */
-static cmus_status read_numbers(const cmus_shard *shard, const char *name, hid_t memory_type, size_t element,
-                                size_t count, void **numbers) {
+/* Reads the chunk number `number` of an array of that rank: data [size]. */
+static cmus_status read_chunk(const cmus_shard *shard, hid_t dataset, const char *name, int rank, bool compressed,
+                              hsize_t number, void *data, size_t size) {
+    hsize_t offset[4] = {number, 0, 0, 0}, stored_size = 0;
+    const hsize_t *place = rank > 1 ? offset : &(hsize_t){0};
+    if (H5Dget_chunk_storage_size(dataset, place, &stored_size) < 0)
+        return read_failed(shard, name);
+    if (stored_size > cmus_chunk_room(size, compressed))
+        return cmus_fail(CMUS_ERROR_FORMAT, "%s: /%s has a chunk of %llu bytes", shard->path, name,
+                         (unsigned long long)stored_size);
+    uint8_t *stored = cmus_allocate_raw((size_t)stored_size + 1, 1);
+    uint32_t skipped = 0;
+    cmus_status status = CMUS_OK;
+    if (H5Dread_chunk(dataset, H5P_DEFAULT, place, &skipped, stored) < 0)
+        status = read_failed(shard, name);
+    else if (skipped > (compressed ? 1 : 0))
+        status = cmus_fail(CMUS_ERROR_FORMAT, "%s: /%s has a chunk without a checksum", shard->path, name);
+    else if ((status = cmus_chunk_load(stored, (size_t)stored_size, compressed && !skipped, data, size)) != CMUS_OK)
+        status = cmus_fail(status, "%s: /%s can't be read: %s", shard->path, name, cmus_last_error());
+    cmus_free(stored);
+    return status;
+}
+
+/* Reads a whole array of numbers as they are stored: little-endian. */
+static cmus_status read_numbers(const cmus_shard *shard, const char *name, size_t element, size_t count,
+                                void *numbers) {
     shape wanted = {.name = name, .type = H5T_INTEGER, .element = element, .rank = 1, .size = {count}};
     hid_t dataset;
     CMUS_TRY(open_dataset(shard, &wanted, 0, &dataset));
-    *numbers = cmus_allocate(count, element);
-    herr_t done = H5Dread(dataset, memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, *numbers);
-    cmus_status status = done < 0 ? read_failed(shard, name) : CMUS_OK;
+    cmus_status status = read_chunk(shard, dataset, name, 1, false, 0, numbers, count * element);
     H5Dclose(dataset);
     return status;
+}
+
+static cmus_status read_labels(cmus_shard *shard) {
+    size_t count = (size_t)shard->cases;
+    shard->label = cmus_allocate(count, sizeof *shard->label);
+    CMUS_TRY(read_numbers(shard, "label", sizeof *shard->label, count, shard->label));
+    for (size_t i = 0; i < count; i++)
+        shard->label[i] = (int32_t)le32toh((uint32_t)shard->label[i]);
+    return CMUS_OK;
+}
+
+static cmus_status read_tem_offset(cmus_shard *shard) {
+    size_t count = (size_t)shard->cases + 1;
+    shard->tem_offset = cmus_allocate(count, sizeof *shard->tem_offset);
+    if (!shard->has[CMUS_IMAGE_TEM])
+        return CMUS_OK;
+    CMUS_TRY(read_numbers(shard, "tem_offset", sizeof *shard->tem_offset, count, shard->tem_offset));
+    for (size_t i = 0; i < count; i++)
+        shard->tem_offset[i] = (int64_t)le64toh((uint64_t)shard->tem_offset[i]);
+    return CMUS_OK;
 }
 
 /* Reads a whole array of texts; each takes *width bytes in *texts, the zero at its end included. */
@@ -161,16 +232,15 @@ static cmus_status read_texts(const cmus_shard *shard, const char *name, size_t 
     CMUS_TRY(open_dataset(shard, &wanted, widest, &dataset));
     *width = wanted.element + 1;
     *texts = cmus_allocate(count, *width);
-    hid_t type = H5Tcopy(H5T_C_S1);
-    H5Tset_size(type, *width);
-    H5Tset_cset(type, H5T_CSET_UTF8);
-    herr_t done = H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, *texts);
-    cmus_status status = done < 0 ? read_failed(shard, name) : CMUS_OK;
-    H5Tclose(type);
+    char *padded = cmus_allocate_raw(count, wanted.element);
+    cmus_status status = read_chunk(shard, dataset, name, 1, false, 0, padded, count * wanted.element);
     H5Dclose(dataset);
-    for (size_t i = 0; status == CMUS_OK && i < count; i++)
+    for (size_t i = 0; status == CMUS_OK && i < count; i++) {
+        memcpy(*texts + i * *width, padded + i * wanted.element, wanted.element);
         if (!(*texts)[i * *width])
             status = cmus_fail(CMUS_ERROR_FORMAT, "%s: /%s: text %zu is empty", shard->path, name, i);
+    }
+    cmus_free(padded);
     return status;
 }
 
@@ -223,25 +293,49 @@ static cmus_status check_classes(const cmus_shard *shard, const cmus_dataset_ind
     return same ? CMUS_OK : cmus_fail(CMUS_ERROR_FORMAT, "%s: its classes are not those of dataset.json", shard->path);
 }
 
-/* Dimensions of the images against dataset.json and the bags. */
-static cmus_status check_images(cmus_shard *shard) {
-    hsize_t side = (hsize_t)shard->image_size, cases = (hsize_t)shard->cases;
-    hsize_t tem = (hsize_t)shard->tem_offset[shard->cases];
-    shape wanted[] = {
-        {.name = "om", .type = H5T_INTEGER, .element = 1, .rank = 4, .size = {cases, side, side, 3}},
-        {.name = "im", .type = H5T_INTEGER, .element = 1, .rank = 4, .size = {cases, side, side, 3}},
-        {.name = "tem", .type = H5T_INTEGER, .element = 1, .rank = 4, .size = {tem, side, side, 0}},
-    };
-    for (int i = 0; i < 3; i++) {
-        hid_t dataset;
-        CMUS_TRY(open_dataset(shard, &wanted[i], 0, &dataset));
-        H5Dclose(dataset);
-    }
-    if (wanted[2].size[3] != 1 && wanted[2].size[3] != 3)
+/* A modality that dataset.json does not name must not be there. */
+static cmus_status check_absence(const cmus_shard *shard, const char *name) {
+    htri_t there = H5Lexists(shard->file, name, H5P_DEFAULT);
+    if (there < 0)
+        return read_failed(shard, name);
+    if (there > 0)
+        return cmus_fail(CMUS_ERROR_FORMAT, "%s: /%s is there, but dataset.json has no such modality", shard->path,
+                         name);
+    return CMUS_OK;
+}
+
+/* Dimensions of the images of one modality against dataset.json and the bags. */
+static cmus_status check_kind(cmus_shard *shard, cmus_image_kind kind) {
+    const char *name = cmus_image_array(kind);
+    bool tem = kind == CMUS_IMAGE_TEM;
+    hsize_t side = (hsize_t)shard->image_size;
+    hsize_t count = (hsize_t)(tem ? shard->tem_offset[shard->cases] : shard->cases);
+    shape wanted = {
+        .name = name, .type = H5T_INTEGER, .element = 1, .rank = 4, .size = {count, side, side, tem ? 0 : 3}};
+    hid_t dataset;
+    CMUS_TRY(open_dataset(shard, &wanted, 0, &dataset));
+    H5Dclose(dataset);
+    shard->compressed[kind] = wanted.compressed;
+    if (!tem)
+        return CMUS_OK;
+    if (wanted.size[3] != 1 && wanted.size[3] != 3)
         return cmus_fail(CMUS_ERROR_FORMAT, "%s: /tem has %llu channels instead of 1 or 3", shard->path,
-                         (unsigned long long)wanted[2].size[3]);
-    shard->tem_channels = (int)wanted[2].size[3];
-    shape source = {.name = "source", .type = H5T_STRING, .rank = 1, .size = {2 * cases + tem}};
+                         (unsigned long long)wanted.size[3]);
+    shard->tem_channels = (int)wanted.size[3];
+    return CMUS_OK;
+}
+
+static cmus_status check_images(cmus_shard *shard) {
+    for (int i = 0; i < CMUS_IMAGE_KINDS; i++) {
+        cmus_image_kind kind = (cmus_image_kind)i;
+        if (!shard->has[kind])
+            CMUS_TRY(check_absence(shard, cmus_image_array(kind)));
+        else
+            CMUS_TRY(check_kind(shard, kind));
+    }
+    if (!shard->has[CMUS_IMAGE_TEM])
+        CMUS_TRY(check_absence(shard, "tem_offset"));
+    shape source = {.name = "source", .type = H5T_STRING, .rank = 1, .size = {(hsize_t)cmus_shard_images(shard)}};
     hid_t dataset;
     CMUS_TRY(open_dataset(shard, &source, CMUS_SOURCE_BYTES, &dataset));
     H5Dclose(dataset);
@@ -252,7 +346,7 @@ static cmus_status check_cases(const cmus_shard *shard, int classes) {
     if (shard->tem_offset[0] != 0 || shard->tem_offset[shard->cases] > CMUS_SHARD_IMAGES)
         return cmus_fail(CMUS_ERROR_FORMAT, "%s: /tem_offset is out of range", shard->path);
     for (int i = 0; i < shard->cases; i++) {
-        if (shard->tem_offset[i] >= shard->tem_offset[i + 1])
+        if (shard->has[CMUS_IMAGE_TEM] && shard->tem_offset[i] >= shard->tem_offset[i + 1])
             return cmus_fail(CMUS_ERROR_FORMAT, "%s: /tem_offset does not rise at case %d", shard->path, i);
         if (shard->label[i] < 0 || shard->label[i] >= classes)
             return cmus_fail(CMUS_ERROR_FORMAT, "%s: /label of case %d is %d, but there are %d classes", shard->path, i,
@@ -263,17 +357,12 @@ static cmus_status check_cases(const cmus_shard *shard, int classes) {
 
 static cmus_status load(cmus_shard *shard, const cmus_dataset_index *index) {
     size_t cases = (size_t)shard->cases;
-    void *offset = NULL, *label = NULL;
     CMUS_TRY(open_file(shard));
     CMUS_TRY(check_attribute(shard, "format_version", CMUS_DATASET_FORMAT));
     CMUS_TRY(check_attribute(shard, "image_size", index->image_size));
     CMUS_TRY(check_classes(shard, index));
-    cmus_status status = read_numbers(shard, "tem_offset", H5T_NATIVE_INT64, 8, cases + 1, &offset);
-    shard->tem_offset = offset;
-    CMUS_TRY(status);
-    status = read_numbers(shard, "label", H5T_NATIVE_INT32, 4, cases, &label);
-    shard->label = label;
-    CMUS_TRY(status);
+    CMUS_TRY(read_tem_offset(shard));
+    CMUS_TRY(read_labels(shard));
     CMUS_TRY(check_cases(shard, index->class_count));
     CMUS_TRY(check_images(shard));
     CMUS_TRY(read_texts(shard, "case_id", cases, CMUS_ID_BYTES, &shard->case_id, &shard->case_width));
@@ -286,6 +375,7 @@ cmus_status cmus_shard_load(const char *folder, const cmus_dataset_index *index,
                           .cases = entry->cases,
                           .image_size = index->image_size,
                           .keep_open = keep_open};
+    memcpy(shard->has, index->has, sizeof shard->has);
     forget_ids(shard);
     if (!cmus_file_exists(shard->path))
         return cmus_fail(CMUS_ERROR_NOT_FOUND, "%s: the shard is missing, but dataset.json lists it", shard->path);
@@ -299,27 +389,18 @@ static cmus_status open_images(cmus_shard *shard, cmus_image_kind kind, hid_t *d
     if (shard->images[kind] < 0) {
         hid_t access = H5Pcreate(H5P_DATASET_ACCESS);
         H5Pset_chunk_cache(access, 0, 0, 0);
-        shard->images[kind] = H5Dopen2(shard->file, image_arrays[kind], access);
+        shard->images[kind] = H5Dopen2(shard->file, cmus_image_array(kind), access);
         H5Pclose(access);
     }
     *dataset = shard->images[kind];
-    return *dataset < 0 ? read_failed(shard, image_arrays[kind]) : CMUS_OK;
+    return *dataset < 0 ? read_failed(shard, cmus_image_array(kind)) : CMUS_OK;
 }
 
 cmus_status cmus_shard_image(cmus_shard *shard, cmus_image_kind kind, int64_t number, uint8_t *image) {
     CMUS_TRY(open_file(shard));
     hid_t dataset;
     CMUS_TRY(open_images(shard, kind, &dataset));
-    hsize_t side = (hsize_t)shard->image_size;
-    hsize_t channels = kind == CMUS_IMAGE_TEM ? (hsize_t)shard->tem_channels : 3;
-    hsize_t start[4] = {(hsize_t)number, 0, 0, 0}, size[4] = {1, side, side, channels};
-    hid_t part = H5Dget_space(dataset), memory = H5Screate_simple(4, size, NULL);
-    bool done = part >= 0 && memory >= 0 && H5Sselect_hyperslab(part, H5S_SELECT_SET, start, NULL, size, NULL) >= 0 &&
-                H5Dread(dataset, H5T_NATIVE_UINT8, memory, part, H5P_DEFAULT, image) >= 0;
-    cmus_status status = done ? CMUS_OK : read_failed(shard, image_arrays[kind]);
-    if (memory >= 0)
-        H5Sclose(memory);
-    if (part >= 0)
-        H5Sclose(part);
-    return status;
+    size_t side = (size_t)shard->image_size, channels = kind == CMUS_IMAGE_TEM ? (size_t)shard->tem_channels : 3;
+    return read_chunk(shard, dataset, cmus_image_array(kind), 4, shard->compressed[kind], (hsize_t)number, image,
+                      side * side * channels);
 }

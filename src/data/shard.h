@@ -9,17 +9,18 @@
 #include "cmus/dataset.h"
 #include "cmus/dataset_index.h"
 
-enum { CMUS_SHARD_ARRAYS = 3 /* of images, by their cmus_image_kind */ };
-
 typedef struct cmus_shard {
     char *path;
     int cases, image_size, tem_channels;
-    int64_t *tem_offset;        /* [cases + 1] */
+    bool has[CMUS_IMAGE_KINDS]; /* modalities, as in dataset.json */
+    int64_t *tem_offset;        /* [cases + 1]; zeros without TEM */
     int32_t *label;             /* [cases] */
     char *case_id, *patient_id; /* [cases] texts, each in its own width */
     size_t case_width, patient_width;
     bool keep_open;
-    hid_t file, images[CMUS_SHARD_ARRAYS]; /* H5I_INVALID_HID while closed; the file's closing closes its arrays */
+    hid_t file;                        /* H5I_INVALID_HID while closed; its closing closes its arrays */
+    hid_t images[CMUS_IMAGE_KINDS];    /* as `file` */
+    bool compressed[CMUS_IMAGE_KINDS]; /* chunks are deflated */
 } cmus_shard;
 
 /* Opens FOLDER/entry->file and reads and checks all but the images. Free it by shard_free(), also after a failure. */
@@ -31,11 +32,14 @@ void cmus_shard_free(cmus_shard *shard);
  * open is opened there. FORMAT. */
 cmus_status cmus_shard_move(cmus_shard *shard, char *path);
 
+/* Images in it, of all modalities. */
+int64_t cmus_shard_images(const cmus_shard *shard);
+
 const char *cmus_shard_case_id(const cmus_shard *shard, int index);
 const char *cmus_shard_patient_id(const cmus_shard *shard, int index);
 
-/* Reads image number `number` of the shard's images of that kind: [S][S][C], C = tem_channels of TEM images, else 3.
- * Only its chunk is read. */
+/* Reads image number `number` of the shard's images of that kind, which it must have: [S][S][C], C = tem_channels of
+ * TEM images, else 3. Only its chunk is read. */
 cmus_status cmus_shard_image(cmus_shard *shard, cmus_image_kind kind, int64_t number, uint8_t *image);
 
 /* Closes the file if it is not kept open. */

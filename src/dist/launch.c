@@ -38,6 +38,13 @@ static long number_in(const char *name) {
     return *end || errno ? 0 : value;
 }
 
+bool cmus_launched_as_several(void) {
+    for (size_t i = 0; i < sizeof launchers / sizeof launchers[0]; i++)
+        if (number_in(launchers[i].name) > 1)
+            return true;
+    return false;
+}
+
 static cmus_status check_singleton(void) {
     if (number_in("OMPI_COMM_WORLD_SIZE") == 1)
         return CMUS_OK;

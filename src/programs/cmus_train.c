@@ -1,7 +1,6 @@
 /* cmus-train: trains one fold of a packed data set under mpirun. */
 #include <argp.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -119,22 +118,6 @@ static const struct argp parser = {
            "goes on from there. Exit code: 0 done, 1 failed, 2 wrong usage, 3 a rank or host was lost or a defect, 75 "
            "stopped by a signal."};
 
-/* Help and usage errors are printed once, not once a rank: the others parse with both streams on /dev/null. */
-static void parse_arguments(int rank, int argc, char **argv, arguments *given) {
-    int kept[2] = {-1, -1};
-    for (int stream = 1; rank != 0 && stream <= 2; stream++) {
-        int nothing = open("/dev/null", O_WRONLY);
-        kept[stream - 1] = dup(stream);
-        dup2(nothing, stream);
-        close(nothing);
-    }
-    argp_parse(&parser, argc, argv, 0, NULL, given);
-    for (int stream = 1; rank != 0 && stream <= 2; stream++) {
-        dup2(kept[stream - 1], stream);
-        close(kept[stream - 1]);
-    }
-}
-
 /* All threads that this rank may have, unless the user said otherwise. */
 static void set_threads(void) {
     int threads = cmus_threads_per_rank();
@@ -155,7 +138,7 @@ int main(int argc, char **argv) {
     cmus_program_begin("cmus-train");
     cmus_communicator communicator = cmus_communicator_begin(&argc, &argv, "cmus-train");
     arguments given = {.train = {.fold = -1}};
-    parse_arguments(communicator.rank, argc, argv, &given);
+    cmus_program_parse(&parser, communicator.rank, argc, argv, &given);
     cmus_log_quiet(given.quiet);
     set_threads();
     cmus_status status = train(&communicator, &given);

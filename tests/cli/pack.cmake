@@ -1,4 +1,5 @@
 add_test(NAME cli/pack COMMAND bash ${CMAKE_CURRENT_SOURCE_DIR}/pack.sh ${CMAKE_BINARY_DIR})
 add_test(NAME cli/pack_real COMMAND bash ${CMAKE_CURRENT_SOURCE_DIR}/pack_real.sh ${CMAKE_BINARY_DIR}
   ${CMAKE_SOURCE_DIR}/../shared/data/real_cases ${CMAKE_SOURCE_DIR}/../shared/data/odd_images)
-set_tests_properties(cli/pack cli/pack_real PROPERTIES SKIP_RETURN_CODE 77)
+add_test(NAME cli/pack_show COMMAND bash ${CMAKE_CURRENT_SOURCE_DIR}/pack_show.sh ${CMAKE_BINARY_DIR})
+set_tests_properties(cli/pack cli/pack_real cli/pack_show PROPERTIES SKIP_RETURN_CODE 77)

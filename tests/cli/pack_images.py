@@ -72,6 +72,137 @@ def tiff(path, array, order=">", tile=0, photometric=1, orientation=1):
     path.write_bytes(out)
 
 
+# Huffman tables of the hand-made JPEG files: DC differences of 0 to 11 bits with codes of 4 bits, "end of block" alone.
+DC_CODES, AC_CODES = list(range(12)), [0]
+
+
+def huffman(number, lengths, symbols):
+    counts = bytes(lengths.count(n) for n in range(1, 17))
+    return b"\xFF\xC4" + struct.pack(">H", 19 + len(symbols)) + bytes([number]) + counts + bytes(symbols)
+
+
+def jpeg(path, width, height, factors, adobe=None, restart=0):
+    """A baseline JPEG by hand, of any sampling factors: Pillow writes three of them only. Each block has one value.
+
+    factors: (horizontal, vertical) of each component; adobe: the transform of an Adobe marker; restart: MCUs
+    """
+    bits = []
+
+    def put(value, length):
+        bits.extend(value >> i & 1 for i in range(length - 1, -1, -1))
+
+    def flush(out):
+        bits.extend([1] * (-len(bits) % 8))
+        for i in range(0, len(bits), 8):
+            byte = int("".join(map(str, bits[i:i + 8])), 2)
+            out += bytes([byte, 0]) if byte == 255 else bytes([byte])
+        bits.clear()
+
+    count = len(factors)
+    wide, high = max(h for h, _ in factors), max(v for _, v in factors)
+    columns, rows = -(-width // (8 * wide)), -(-height // (8 * high))
+    out = bytearray(b"\xFF\xD8")
+    if adobe is not None:
+        out += b"\xFF\xEE" + struct.pack(">H5sHHHB", 14, b"Adobe", 100, 0, 0, adobe)
+    out += b"\xFF\xDB" + struct.pack(">HB", 67, 0) + bytes([8] * 64)
+    out += b"\xFF\xC0" + struct.pack(">HBHHB", 8 + 3 * count, 8, height, width, count)
+    for i, (h, v) in enumerate(factors):
+        out += bytes([i + 1, h << 4 | v, 0])
+    out += huffman(0x00, [4] * 12, DC_CODES) + huffman(0x10, [1], AC_CODES)
+    if restart:
+        out += b"\xFF\xDD" + struct.pack(">HH", 4, restart)
+    out += b"\xFF\xDA" + struct.pack(">HB", 6 + 2 * count, count) + b"".join(bytes([i + 1, 0]) for i in range(count))
+    out += bytes([0, 63, 0])
+    before = [0] * count
+    for mcu in range(columns * rows):
+        if restart and mcu and mcu % restart == 0:
+            flush(out)
+            out += bytes([0xFF, 0xD0 + (mcu // restart - 1) % 8])
+            before = [0] * count
+        for i, (h, v) in enumerate(factors):
+            for _ in range(h * v):
+                value = int(random.integers(-120, 120))
+                difference, before[i] = value - before[i], value
+                length = abs(difference).bit_length()
+                put(length, 4)
+                put(difference if difference > 0 else difference + (1 << length) - 1, length)
+                put(0, 1)
+    flush(out)
+    path.write_bytes(out + b"\xFF\xD9")
+
+
+def packed_tiff(path, values, bits):
+    """A gray TIFF of 9 to 15 bits a sample, packed."""
+    tiff(path, values.astype(np.uint16), "<")
+    rows = ["".join(format(v, f"0{bits}b") for v in row) for row in values]
+    data = b"".join(int(row + "0" * (-len(row) % 8), 2).to_bytes(-(-len(row) // 8), "big") for row in rows)
+    content = bytearray(path.read_bytes())
+    start = len(content) - 2 * values.size
+    for place in range(10, 10 + 12 * 10, 12):
+        tag, = struct.unpack_from("<H", content, place)
+        if tag == 258:
+            struct.pack_into("<H", content, place + 8, bits)
+        if tag == 279:
+            struct.pack_into("<I", content, place + 8, len(data))
+    path.write_bytes(bytes(content[:start]) + data)
+
+
+def big_tiff(path, array):
+    """An uncompressed BigTIFF of RGB in separate planes, of which each is two strips."""
+    height, width = array.shape[:2]
+    half = (height + 1) // 2
+    data = [array[y:y + half, :, c].tobytes() for c in range(3) for y in (0, half)]
+    tags = [(256, 4, [width]), (257, 4, [height]), (258, 3, [8, 8, 8]), (259, 3, [1]), (262, 3, [2]), (273, 16, None),
+            (277, 3, [3]), (278, 4, [half]), (279, 16, [len(d) for d in data]), (284, 3, [2])]
+    lists = 16 + 8 + 20 * len(tags) + 8
+    places = [lists + 16 * len(data) + sum(len(d) for d in data[:i]) for i in range(len(data))]
+    out, extra = b"II" + struct.pack("<HHHQQ", 43, 8, 0, 16, len(tags)), b""
+    for tag, kind, values in tags:
+        values = places if values is None else values
+        packed = struct.pack("<" + {3: "H", 4: "I", 16: "Q"}[kind] * len(values), *values)
+        if len(packed) > 8:
+            packed, extra = struct.pack("<Q", lists + len(extra)), extra + packed
+        out += struct.pack("<HHQ", tag, kind, len(values)) + packed.ljust(8, b"\0")
+    path.write_bytes(out + struct.pack("<Q", 0) + extra + b"".join(data))
+
+
+def more_formats(case):
+    """What Pillow does not write, and combinations that are rare."""
+    for name, factors in (("411", [(4, 1), (1, 1), (1, 1)]), ("440", [(1, 2), (1, 1), (1, 1)]),
+                          ("410", [(4, 2), (1, 1), (1, 1)]), ("odd", [(2, 2), (1, 2), (2, 1)])):
+        jpeg(case / f"TEM_hand_{name}.jpg", 61, 45, factors)
+    jpeg(case / "TEM_hand_rgb.jpg", 61, 45, [(1, 1)] * 3, adobe=0, restart=5)
+    jpeg(case / "TEM_hand_cmyk.jpg", 61, 45, [(1, 1)] * 4)
+    jpeg(case / "TEM_hand_cmyk_adobe.jpg", 61, 45, [(1, 1)] * 4, adobe=0)
+    jpeg(case / "TEM_hand_ycck.jpg", 61, 45, [(2, 2), (1, 1), (1, 1), (2, 2)], adobe=2, restart=2)
+    rgb, gray = Image.fromarray(picture(90, 70)), Image.fromarray(picture(61, 83, "L"))
+    gray.save(case / "TEM_jpeg_progressive_gray.jpg", progressive=True)
+    Image.merge("RGB", [gray] * 3).save(case / "TEM_png_gray_in_rgb.png")
+    rgb.quantize(40).save(case / "TEM_png_palette_alpha.png", transparency=bytes(range(0, 240, 6)))
+    rgb.save(case / "TEM_png_rgb_key.png", transparency=rgb.getpixel((3, 4)))
+    gray.save(case / "TEM_png_gray_key.png", transparency=gray.getpixel((5, 6)))
+    for bits in (1, 2, 4):
+        gray.convert("P").quantize(2**bits).save(case / f"TEM_png_palette_{bits}bit.png", bits=bits)
+    for name, image, options in (("rgb_lzw", rgb, {}), ("la", Image.fromarray(picture(50, 40)[..., :2], "LA"), {}),
+                                 ("rgba", Image.fromarray(picture(50, 40, "RGBA")), {"compression": "tiff_deflate"}),
+                                 ("rgbx", Image.fromarray(picture(50, 40, "RGBA"), "RGBX"), {}),
+                                 ("jpeg_gray", gray, {"compression": "jpeg"}),
+                                 ("palette_lzw", rgb.quantize(30), {"compression": "tiff_lzw"}),
+                                 ("group4", gray.convert("1"), {"compression": "group4"})):
+        image.save(case / f"TEM_tiff_{name}.tif", **options)
+    truth = {}
+    for bits in (10, 12):
+        name = f"TEM_tiff_deep{bits}.tif"
+        truth[name] = picture(45, 77, "L", bits)
+        packed_tiff(case / name, truth[name], bits)
+    values = picture(33, 44, "L", 16) // 3
+    tiff(case / "TEM_tiff_white16.tif", values, photometric=0)
+    truth["TEM_tiff_white16.tif"] = values
+    truth["TEM_tiff_bigtiff_planes.tif"] = picture(45, 77)
+    big_tiff(case / "TEM_tiff_bigtiff_planes.tif", truth["TEM_tiff_bigtiff_planes.tif"])
+    np.savez(case.parent.parent.with_suffix(".npz"), **truth)  # what Pillow does not read
+
+
 def formats(folder):
     case = folder / "A" / "p1"
     case.mkdir(parents=True)
@@ -110,6 +241,7 @@ def formats(folder):
         tiff(case / f"TEM_tiff_{name}16_tiles.tif", picture(45, 77, "L", 16) // 3, order, tile=16)
     tiff(case / "TEM_tiff_white.tif", picture(33, 44, "L"), photometric=0)
     tiff(case / "TEM_tiff_turned.tif", picture(33, 44, "L"), orientation=6)
+    more_formats(case)
     for width, height in ((1, 1), (3, 400), (400, 3), (64, 64), (63, 65), (1500, 1100)):
         Image.fromarray(picture(width, height)).save(case / f"TEM_size_{width}x{height}.png")
 
@@ -119,10 +251,15 @@ def stretch(array):
     return ((array.astype(np.int64) - low) * 510 + (high - low)) // (2 * (high - low))
 
 
-def expected(path, side):
+def expected(path, side, truth):
     """What should be in the shard, by Pillow; by the documented rules where Pillow has none."""
-    image = Image.open(path)
     name = path.name
+    if name in truth:
+        values = truth[name] if truth[name].dtype == np.uint8 else stretch(truth[name]).astype(np.uint8)
+        return small(Image.fromarray(255 - values if "white" in name else values), side)
+    image = Image.open(path)
+    if image.format == "PNG" and "transparency" in image.info:
+        image = image.convert("RGBA")
     if any(kind in name for kind in ("_gray16", "_big16", "_little16")):
         image = Image.fromarray(stretch(np.array(image).astype(np.uint16)).astype(np.uint8))
     elif "_rgb16" in name:  # Pillow drops the low byte; rounding is nearer
@@ -139,6 +276,10 @@ def expected(path, side):
         image.load()  # turns it upright by itself
     else:
         image = ImageOps.exif_transpose(image)
+    return small(image, side)
+
+
+def small(image, side):
     return np.asarray(image.convert("RGB").resize((side, side), Image.BILINEAR))
 
 
@@ -153,6 +294,8 @@ def idat(path):
 
 def compare(shard, folder):
     differ = number = tem = 0
+    truth = folder.with_suffix(".npz")
+    truth = np.load(truth) if truth.exists() else {}
     with h5py.File(shard, "r") as file:
         side, offset = int(file.attrs["image_size"]), file["tem_offset"][:]
         for case in range(len(file["label"])):
@@ -161,7 +304,7 @@ def compare(shard, folder):
                 got = file[name][tem if name == "tem" else case]
                 tem += name == "tem"
                 number += 1
-                want = expected(folder / source, side)
+                want = expected(folder / source, side, truth)
                 if not np.array_equal(np.broadcast_to(got, want.shape), want):
                     worst = np.abs(np.broadcast_to(got, want.shape).astype(int) - want).max()
                     print(f"{source}: differs from Pillow by up to {worst}")

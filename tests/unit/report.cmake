@@ -7,7 +7,7 @@ target_sources(test_report_text PRIVATE
   ${CMAKE_SOURCE_DIR}/results/report/report_text.c ${CMAKE_SOURCE_DIR}/results/report/html_picture.c)
 cmus_unit_test(test_report_cases cmus_metrics PkgConfig::JANSSON)
 target_sources(test_report_cases PRIVATE
-  ${CMAKE_SOURCE_DIR}/results/report/cases.c ${CMAKE_SOURCE_DIR}/results/report/base64.c
+  ${CMAKE_SOURCE_DIR}/results/report/cases.c
   ${CMAKE_SOURCE_DIR}/results/report/config_text.c ${CMAKE_SOURCE_DIR}/results/report/data_summary.c
   ${CMAKE_SOURCE_DIR}/results/report/run_facts.c ${CMAKE_SOURCE_DIR}/results/report/report_predictions.c)
 cmus_unit_test(test_tsne cmus_metrics PkgConfig::JANSSON OpenMP::OpenMP_C)

@@ -124,6 +124,35 @@ static void csv_follows_rfc4180(void) {
     CU_ASSERT_EQUAL(parse("", &table), CMUS_ERROR_FORMAT);
 }
 
+static cmus_status parse_hand_made(const char *text, cmus_csv *table) {
+    return cmus_csv_parse(text, strlen(text), "cases.csv", true, table);
+}
+
+static void csv_accepts_hand_made(void) {
+    cmus_csv table;
+    CU_ASSERT_EQUAL_FATAL(parse_hand_made("\xEF\xBB\xBF"
+                                          "a,b\r\n\r\n1,2\n \t\n\n3,\"4\n\"",
+                                          &table),
+                          CMUS_OK);
+    CU_ASSERT_STRING_EQUAL(table.header[0], "a");
+    CU_ASSERT_EQUAL_FATAL(table.rows, 2);
+    CU_ASSERT_EQUAL(table.lines[0], 3);
+    CU_ASSERT_EQUAL(table.lines[1], 6);
+    CU_ASSERT_STRING_EQUAL(cmus_csv_cell(&table, 1, 1), "4\n");
+    cmus_csv_free(&table);
+    CU_ASSERT_EQUAL_FATAL(parse_hand_made("a,b", &table), CMUS_OK);
+    CU_ASSERT_EQUAL(table.rows, 0);
+    CU_ASSERT_STRING_EQUAL(table.header[1], "b");
+    cmus_csv_free(&table);
+    CU_ASSERT_EQUAL_FATAL(parse_hand_made("a,b\n1,", &table), CMUS_OK);
+    CU_ASSERT_STRING_EQUAL(cmus_csv_cell(&table, 0, 1), "");
+    cmus_csv_free(&table);
+    CU_ASSERT_EQUAL(parse_hand_made("a,b\n1", &table), CMUS_ERROR_FORMAT);
+    CU_ASSERT_PTR_NOT_NULL(strstr(cmus_last_error(), "cases.csv, line 2"));
+    CU_ASSERT_EQUAL(parse_hand_made("a,b\n1,\"2", &table), CMUS_ERROR_FORMAT);
+    CU_ASSERT_EQUAL(cmus_csv_parse("a\0b", 3, "cases.csv", true, &table), CMUS_ERROR_FORMAT);
+}
+
 static void roc_area_counts_pairs(void) {
     /* class 1: .9 and .5 against .5, .1: 1 + 1 + 1/2 + 1 of 4 pairs */
     const double p[] = {0.1, 0.9, 0.5, 0.5, 0.5, 0.5, 0.9, 0.1}, nan[] = {0.5, 0.5, NAN, NAN};
@@ -144,13 +173,10 @@ static void names_sort_naturally(void) {
 
 int main(void) {
     static const unit_test tests[] = {
-        {"fail keeps the message", fail_keeps_message},
-        {"random numbers are keyed", random_is_keyed},
-        {"files are written whole", files_are_whole},
-        {"manifest finds changes", manifest_finds_changes},
-        {"CSV by RFC 4180", csv_follows_rfc4180},
-        {"natural order", names_sort_naturally},
-        {"area under the ROC curve", roc_area_counts_pairs},
+        {"fail keeps the message", fail_keeps_message}, {"random numbers are keyed", random_is_keyed},
+        {"files are written whole", files_are_whole},   {"manifest finds changes", manifest_finds_changes},
+        {"CSV by RFC 4180", csv_follows_rfc4180},       {"CSV made by hand", csv_accepts_hand_made},
+        {"natural order", names_sort_naturally},        {"area under the ROC curve", roc_area_counts_pairs},
     };
     return unit_main("core", tests, sizeof tests / sizeof tests[0]);
 }

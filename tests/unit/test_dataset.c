@@ -41,8 +41,18 @@ static void write_dataset(void) {
     cmus_folder_remove(folder);
     CU_ASSERT_EQUAL_FATAL(cmus_folder_make(folder), CMUS_OK);
     for (int s = 0; s < 2; s++) {
-        cmus_shard_content content = {SIDE,       classes,       3,      2,         tem_offset[s], label[s],
-                                      case_id[s], patient_id[s], source, s ? 3 : 1, give_image,    NULL};
+        cmus_shard_content content = {.image_size = SIDE,
+                                      .classes = classes,
+                                      .class_count = 3,
+                                      .cases = 2,
+                                      .has = {true, true, true},
+                                      .tem_offset = tem_offset[s],
+                                      .label = label[s],
+                                      .case_id = case_id[s],
+                                      .patient_id = patient_id[s],
+                                      .source = source,
+                                      .tem_channels = s ? 3 : 1,
+                                      .image = give_image};
         char *path = cmus_path_join(folder, entries[s].file);
         CU_ASSERT_EQUAL_FATAL(cmus_shard_write(path, &content, entries[s].sha256), CMUS_OK);
         cmus_free(path);
@@ -51,13 +61,14 @@ static void write_dataset(void) {
                                 .image_size = SIDE,
                                 .class_count = 3,
                                 .classes = (char **)classes,
+                                .has = {true, true, true},
                                 .cases = CASES,
                                 .patients = 3,
                                 .images = 15,
                                 .options = "{\"a\": 1}",
                                 .shard_count = 2,
                                 .shards = entries};
-    CU_ASSERT_EQUAL_FATAL(cmus_dataset_index_write(folder, &index), CMUS_OK);
+    CU_ASSERT_EQUAL_FATAL(cmus_dataset_index_write(folder, &index, NULL, 0), CMUS_OK);
 }
 
 /* Case `in_shard` of a shard was read into these buffers as it was written. */

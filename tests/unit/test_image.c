@@ -1,48 +1,9 @@
-/* Resizing against Pillow's results; orientation; 16-bit windows; what is no image. */
+/* Orientation; 16-bit windows; what is no image. */
 #include <string.h>
 
-#include "cmus/file.h"
 #include "cmus/memory.h"
 #include "image.h"
 #include "unit.h"
-
-typedef struct golden {
-    int width, height, channels, new_width, new_height;
-    const char *sha256;
-} golden;
-
-static const golden resized[] = {
-#include "../golden/resize_golden.h"
-};
-
-/* The formula of tests/golden/resize_golden.py. */
-static cmus_image pattern(int width, int height, int channels) {
-    cmus_image image = {.width = width, .height = height, .channels = channels};
-    image.pixels = cmus_allocate((size_t)width * (size_t)height, (size_t)channels);
-    uint32_t state = (uint32_t)width * 65536 + (uint32_t)height;
-    uint8_t *to = image.pixels;
-    for (int y = 0; y < height; y++)
-        for (int x = 0; x < width * channels; x++) {
-            state = state * 1664525 + 1013904223;
-            *to++ = y % 3 == 2 ? (y % 2 ? 0 : 255) : (uint8_t)(state >> 24);
-        }
-    return image;
-}
-
-static void resizes_as_pillow(void) {
-    for (size_t i = 0; i < sizeof resized / sizeof resized[0]; i++) {
-        const golden *one = &resized[i];
-        cmus_image image = pattern(one->width, one->height, one->channels);
-        size_t size = (size_t)one->new_width * (size_t)one->new_height * (size_t)one->channels;
-        uint8_t *pixels = cmus_allocate(size, 1);
-        char sha256[CMUS_SHA256_TEXT];
-        cmus_image_resize(&image, CMUS_BILINEAR, one->new_width, one->new_height, pixels);
-        cmus_sha256(pixels, size, sha256);
-        CU_ASSERT_STRING_EQUAL(sha256, one->sha256);
-        cmus_free(pixels);
-        cmus_image_free(&image);
-    }
-}
 
 /* The picture "F" lies on its side or is mirrored in the file; upright it is 1 2 / 3 4 / 5 6. */
 static void turns_upright(void) {
@@ -68,19 +29,6 @@ static void turns_upright(void) {
         CU_ASSERT_EQUAL(image.height, 3);
         CU_ASSERT_EQUAL(memcmp(image.pixels, upright, 6), 0);
         cmus_image_free(&image);
-    }
-}
-
-static void reads_exif(void) {
-    static const uint8_t little[] = "II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0";
-    static const uint8_t big[] = "MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x08\0\0";
-    CU_ASSERT_EQUAL(cmus_exif_orientation(little, sizeof little), 6);
-    CU_ASSERT_EQUAL(cmus_exif_orientation(big, sizeof big), 8);
-    for (size_t size = 0; size < 22; size++) { /* cut anywhere, in memory of that size */
-        uint8_t *cut = cmus_allocate(size, 1);
-        memcpy(cut, little, size);
-        CU_ASSERT_EQUAL(cmus_exif_orientation(cut, size), 1);
-        cmus_free(cut);
     }
 }
 
@@ -116,9 +64,7 @@ static void refuses_what_is_no_image(void) {
 
 int main(void) {
     static const unit_test tests[] = {
-        {"resizes as Pillow", resizes_as_pillow},
         {"turns upright", turns_upright},
-        {"reads EXIF", reads_exif},
         {"stretches 16 bits", stretches_16_bit},
         {"refuses what is no image", refuses_what_is_no_image},
     };

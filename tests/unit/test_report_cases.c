@@ -2,8 +2,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "cmus/base64.h"
 #include "cmus/memory.h"
-#include "report/base64.h"
 #include "report/cases.h"
 #include "report/config_text.h"
 #include "report/data_summary.h"
@@ -22,9 +22,9 @@ static void test_base64(void) {
                                            {"\xFB\xFF\xBF", "+/+/"}};
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
         size_t size = strlen(pairs[i][0]);
-        char *text = report_base64((const uint8_t *)pairs[i][0], size);
+        char *text = cmus_base64((const uint8_t *)pairs[i][0], size);
         CU_ASSERT_STRING_EQUAL(text, pairs[i][1]);
-        CU_ASSERT_EQUAL(report_base64_size(size), strlen(pairs[i][1]));
+        CU_ASSERT_EQUAL(cmus_base64_size(size), strlen(pairs[i][1]));
         cmus_free(text);
     }
 }

@@ -7,6 +7,7 @@
 
 #include "cmus/file.h"
 #include "cmus/memory.h"
+#include "cmus/utf8.h"
 #include "report/html_picture.h"
 #include "report/report_text.h"
 #include "unit.h"
@@ -33,27 +34,27 @@ static char *written(void) {
 static char *html(const char *text) {
     cmus_file_writer *writer;
     CU_ASSERT_EQUAL_FATAL(cmus_file_writer_open(path, &writer), CMUS_OK);
-    report_write_html(writer, text);
+    cmus_file_writer_html(writer, text);
     CU_ASSERT_EQUAL_FATAL(cmus_file_writer_commit(writer), CMUS_OK);
     return written();
 }
 
 static void test_valid(void) {
-    CU_ASSERT(is(report_valid_text("MN/p1 äß€😀"), "MN/p1 äß€😀"));
-    CU_ASSERT(is(report_valid_text("a\xFFz"), "a�z"));
-    CU_ASSERT(is(report_valid_text("a\xC0\xAFz"), "a��z"));               /* overlong '/' */
-    CU_ASSERT(is(report_valid_text("\xED\xA0\x80"), "���"));              /* a surrogate */
-    CU_ASSERT(is(report_valid_text("\xF4\x90\x80\x80"), "����"));         /* above U+10FFFF */
-    CU_ASSERT(is(report_valid_text("cut \xE2\x82"), "cut ��"));           /* ends within a character */
-    CU_ASSERT(is(report_valid_text("line\nend\x1B[0m"), "line�end�[0m")); /* control characters */
-    CU_ASSERT(is(report_valid_text(""), ""));
+    CU_ASSERT(is(cmus_utf8_valid("MN/p1 äß€😀"), "MN/p1 äß€😀"));
+    CU_ASSERT(is(cmus_utf8_valid("a\xFFz"), "a�z"));
+    CU_ASSERT(is(cmus_utf8_valid("a\xC0\xAFz"), "a��z"));               /* overlong '/' */
+    CU_ASSERT(is(cmus_utf8_valid("\xED\xA0\x80"), "���"));              /* a surrogate */
+    CU_ASSERT(is(cmus_utf8_valid("\xF4\x90\x80\x80"), "����"));         /* above U+10FFFF */
+    CU_ASSERT(is(cmus_utf8_valid("cut \xE2\x82"), "cut ��"));           /* ends within a character */
+    CU_ASSERT(is(cmus_utf8_valid("line\nend\x1B[0m"), "line�end�[0m")); /* control characters */
+    CU_ASSERT(is(cmus_utf8_valid(""), ""));
 }
 
 static void test_short(void) {
-    CU_ASSERT(is(report_short_text("nephritis", 9), "nephritis"));
-    CU_ASSERT(is(report_short_text("nephritis", 8), "nephrit…"));
-    CU_ASSERT(is(report_short_text("äöüß", 3), "äö…"));
-    CU_ASSERT(is(report_short_text("", 3), ""));
+    CU_ASSERT(is(cmus_utf8_shorten("nephritis", 9), "nephritis"));
+    CU_ASSERT(is(cmus_utf8_shorten("nephritis", 8), "nephrit…"));
+    CU_ASSERT(is(cmus_utf8_shorten("äöüß", 3), "äö…"));
+    CU_ASSERT(is(cmus_utf8_shorten("", 3), ""));
 }
 
 static void test_html(void) {

@@ -1,14 +1,14 @@
-#include "report/base64.h"
+#include "cmus/base64.h"
 
 #include "cmus/memory.h"
 
-size_t report_base64_size(size_t size) {
+size_t cmus_base64_size(size_t size) {
     return (size + 2) / 3 * 4;
 }
 
-char *report_base64(const uint8_t *bytes, size_t size) {
+char *cmus_base64(const uint8_t *bytes, size_t size) {
     static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    char *text = cmus_allocate(report_base64_size(size) + 1, 1), *to = text;
+    char *text = cmus_allocate(cmus_base64_size(size) + 1, 1), *to = text;
     for (size_t i = 0; i < size; i += 3) {
         size_t here = size - i < 3 ? size - i : 3;
         uint32_t bits = (uint32_t)bytes[i] << 16;

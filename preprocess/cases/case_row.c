@@ -1,0 +1,198 @@
+#include "case_row.h"
+
+#include <string.h>
+
+#include "cmus/dataset_index.h"
+#include "cmus/memory.h"
+#include "names.h"
+
+/* The order of a case's modalities. */
+static const cmus_image_kind kinds[] = {CMUS_IMAGE_OM, CMUS_IMAGE_IM, CMUS_IMAGE_TEM};
+
+enum { NAMES_SAID = 5 }; /* of files that are not used */
+
+static const char *base_name(const char *name) {
+    const char *slash = strrchr(name, '/');
+    return slash ? slash + 1 : name;
+}
+
+/* The file's name without its folder, unless another of the files is called so. */
+static const char *short_name(const cmus_row_file *files, size_t count, size_t number) {
+    const char *base = base_name(files[number].name);
+    for (size_t i = 0; i < count; i++)
+        if (i != number && strcmp(base_name(files[i].name), base) == 0)
+            return files[number].name;
+    return base;
+}
+
+/* How messages name a file of the row. */
+static char *say_file(const cmus_row_adder *self, const cmus_row_file *files, size_t count, size_t number) {
+    return self->options->identity ? cmus_name_of_path(self->options->identity, files[number].path)
+                                   : cmus_copy_string(short_name(files, count, number));
+}
+
+/* Files 1 to count - 1. */
+static char *say_others(const cmus_row_adder *self, const cmus_row_file *files, size_t count) {
+    char *text = cmus_copy_string("");
+    for (size_t i = 1; i < count && i <= NAMES_SAID; i++) {
+        char *said = say_file(self, files, count, i);
+        char *longer = cmus_format_string("%s%s%s", text, i > 1 ? ", " : "", said);
+        cmus_free(said);
+        cmus_free(text);
+        text = longer;
+    }
+    if (count > NAMES_SAID + 1) {
+        char *longer = cmus_format_string("%s and %zu more", text, count - NAMES_SAID - 1);
+        cmus_free(text);
+        text = longer;
+    }
+    return text;
+}
+
+static void report_others(const cmus_row_adder *self, const cmus_case_row *row, const char *case_id,
+                          cmus_image_kind kind) {
+    size_t count = row->count[kind];
+    if (kind == CMUS_IMAGE_TEM || count < 2 || (kind == CMUS_IMAGE_OM && self->options->every_om))
+        return;
+    char *first = say_file(self, row->files[kind], count, 0), *others = say_others(self, row->files[kind], count);
+    cmus_findings_add(self->findings, CMUS_WARNING, case_id, row->place,
+                      "has %zu %s images: the first, %s, is used, but not %s", count, cmus_image_kind_name(kind), first,
+                      others);
+    cmus_free(first);
+    cmus_free(others);
+}
+
+/* Defects of a row that misses images; why the first case of it is rejected, or NULL. */
+static char *check_row(const cmus_row_adder *self, const cmus_case_row *row, const char *case_id) {
+    char *why = NULL;
+    for (int k = 0; k < CMUS_IMAGE_KINDS; k++) {
+        cmus_image_kind kind = kinds[k];
+        if (!self->options->has[kind])
+            continue;
+        report_others(self, row, case_id, kind);
+        if (row->count[kind] || row->unusable[kind])
+            continue;
+        const char *name = cmus_image_kind_name(kind);
+        cmus_findings_add(self->findings, CMUS_DEFECT, case_id, row->place, "a case without %s image", name);
+        if (!why)
+            why = cmus_format_string("a case without %s image", name);
+    }
+    return why;
+}
+
+static size_t add_image(const cmus_row_adder *self, const cmus_case_row *row, cmus_image_kind kind, size_t number) {
+    const cmus_row_file *file = &row->files[kind][number];
+    cmus_identity *identity = self->options->identity;
+    size_t added = cmus_case_list_add_image(
+        self->list,
+        &(cmus_source_image){.path = cmus_copy_string(file->path),
+                             .shown = cmus_name_of_path(identity, file->path),
+                             .source = cmus_identity_source(identity, file->name, row->case_id, kind, (int)number),
+                             .kind = kind});
+    if (self->image_of)
+        self->image_of[file->number] = (ptrdiff_t)added;
+    return added;
+}
+
+static ptrdiff_t find_image(const cmus_row_adder *self, const cmus_row_file *file) {
+    return self->image_of ? self->image_of[file->number] : CMUS_NO_IMAGE;
+}
+
+static ptrdiff_t take_image(const cmus_row_adder *self, const cmus_case_row *row, cmus_image_kind kind, size_t number) {
+    ptrdiff_t known = find_image(self, &row->files[kind][number]);
+    return known != CMUS_NO_IMAGE ? known : (ptrdiff_t)add_image(self, row, kind, number);
+}
+
+/* The number of the first of the row's TEM images, which lie together: those of an earlier case if it has the same. */
+static size_t take_bag(const cmus_row_adder *self, const cmus_case_row *row) {
+    const cmus_row_file *files = row->files[CMUS_IMAGE_TEM];
+    size_t count = row->count[CMUS_IMAGE_TEM], same = 0;
+    ptrdiff_t first = count ? find_image(self, &files[0]) : CMUS_NO_IMAGE;
+    while (first != CMUS_NO_IMAGE && same < count && find_image(self, &files[same]) == first + (ptrdiff_t)same)
+        same++;
+    if (count && same == count)
+        return (size_t)first;
+    size_t added = self->list->image_count;
+    for (size_t i = 0; i < count; i++)
+        add_image(self, row, CMUS_IMAGE_TEM, i);
+    return added;
+}
+
+/* Length of a file's name without its extension. */
+static size_t stem_length(const char *name) {
+    const char *dot = strrchr(base_name(name), '.');
+    return dot && dot > base_name(name) ? (size_t)(dot - name) : strlen(name);
+}
+
+/* The id of the case with this OM image: that of the row and the file's name without folder and extension, which are
+ * kept where another file of the row is called so too. */
+static char *om_case_id(const cmus_case_row *row, size_t number) {
+    const cmus_row_file *files = row->files[CMUS_IMAGE_OM];
+    const char *base = base_name(files[number].name);
+    size_t count = row->count[CMUS_IMAGE_OM], length = stem_length(base);
+    for (size_t i = 0; i < count; i++) {
+        const char *other = base_name(files[i].name);
+        if (i != number && stem_length(other) == length && strncmp(other, base, length) == 0)
+            return cmus_format_string("%s/%s", row->case_id, short_name(files, count, number));
+    }
+    return cmus_format_string("%s/%.*s", row->case_id, (int)length, base);
+}
+
+static void add_case(const cmus_row_adder *self, const cmus_case_row *row, const char *case_id) {
+    cmus_identity *identity = self->options->identity;
+    cmus_case_list_add_case(self->list,
+                            &(cmus_source_case){.case_id = cmus_identity_case(identity, case_id),
+                                                .patient_id = cmus_identity_patient(identity, row->patient_id),
+                                                .place = cmus_copy_string(row->place),
+                                                .class_name = cmus_copy_string(row->class_name),
+                                                .label = row->label,
+                                                .om = CMUS_NO_IMAGE,
+                                                .im = CMUS_NO_IMAGE});
+}
+
+static void reject_long(const cmus_row_adder *self, size_t number) {
+    const cmus_source_case *one = &self->list->cases[number];
+    static const char why[] = "the case id that --om-per-case makes is too long";
+    cmus_findings_add(self->findings, CMUS_DEFECT, one->case_id, one->place, why);
+    cmus_case_list_reject(self->list, number, why);
+}
+
+/* The row's cases, which share all images but OM, without their images. Returns the number of the first. */
+static size_t add_cases(const cmus_row_adder *self, const cmus_case_row *row) {
+    size_t first = self->list->case_count, count = row->count[CMUS_IMAGE_OM];
+    bool each = self->options->every_om && count > 0;
+    for (size_t i = 0; i < (each ? count : 1); i++) {
+        char *case_id = each ? om_case_id(row, i) : cmus_copy_string(row->case_id);
+        add_case(self, row, case_id);
+        if (each && strlen(case_id) > CMUS_ID_BYTES)
+            reject_long(self, self->list->case_count - 1);
+        cmus_free(case_id);
+    }
+    return first;
+}
+
+static void add_images(const cmus_row_adder *self, const cmus_case_row *row, size_t first) {
+    cmus_source_case *cases = self->list->cases;
+    size_t end = self->list->case_count;
+    if (row->count[CMUS_IMAGE_OM])
+        for (size_t i = first; i < end; i++)
+            cases[i].om = take_image(self, row, CMUS_IMAGE_OM, i - first);
+    ptrdiff_t im = row->count[CMUS_IMAGE_IM] ? take_image(self, row, CMUS_IMAGE_IM, 0) : CMUS_NO_IMAGE;
+    size_t bag = take_bag(self, row);
+    for (size_t i = first; i < end; i++) {
+        cases[i].im = im;
+        cases[i].first_tem = bag;
+        cases[i].tem_count = (int)row->count[CMUS_IMAGE_TEM];
+    }
+}
+
+void cmus_case_row_add(const cmus_row_adder *self, const cmus_case_row *row) {
+    size_t first = add_cases(self, row);
+    char *missing = row->label >= 0 ? check_row(self, row, self->list->cases[first].case_id) : NULL;
+    if (!row->rejected && row->label >= 0)
+        add_images(self, row, first);
+    const char *why = row->rejected ? row->rejected : row->spoilt ? row->spoilt : missing;
+    for (size_t i = first; why && i < self->list->case_count; i++)
+        cmus_case_list_reject(self->list, i, why);
+    cmus_free(missing);
+}

@@ -1,0 +1,28 @@
+/* The files of one patient's folder (case_tree.h): which images they are, by their names. */
+#ifndef CMUS_TREE_FILES_H
+#define CMUS_TREE_FILES_H
+
+#include "case_row.h"
+
+typedef struct cmus_tree_files {
+    const cmus_scan_options *options;
+    cmus_findings *findings;
+    const char *path;   /* of the folder */
+    const char *source; /* <class>/<patient> */
+    char *case_id;      /* shown */
+    cmus_case_row *row; /* gets the files, and why the case is spoilt */
+    size_t *unwanted;   /* [CMUS_IMAGE_KINDS]: files of modalities that are not wanted are added to it */
+} cmus_tree_files;
+
+/* Sorts the files of the folder into the row, in natural order. Files that are not used are warned of, images that
+ * can't be used are defects. Free by cmus_tree_files_free(), also after a failure. */
+void cmus_tree_files_find(const cmus_tree_files *self);
+void cmus_tree_files_free(cmus_case_row *row);
+
+/* Whether file managers put this file or folder there: not looked at and not spoken of. */
+bool cmus_tree_is_litter(const char *name);
+
+/* Lists a folder; why that can't be done, or NULL. */
+const char *cmus_tree_list(const char *path, char ***names, size_t *count);
+
+#endif
