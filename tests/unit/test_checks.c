@@ -148,6 +148,7 @@ typedef struct world {
     uint8_t pixels[MOST_IMAGES][PIXELS];
     cmus_findings findings;
     size_t fails_at; /* number of the image whose pixels can't be had */
+    int given;       /* how often pixels were asked for */
 } world;
 
 static world *make_world(void) {
@@ -207,7 +208,8 @@ static void copy_picture(world *made, size_t from, size_t to) {
 }
 
 static cmus_status give(void *data, size_t image, uint8_t *gray) {
-    const world *self = data;
+    world *self = data;
+    self->given++;
     if (image == self->fails_at)
         return cmus_fail(CMUS_ERROR_IO, "gone");
     memcpy(gray, self->pixels[image], PIXELS);
@@ -353,6 +355,41 @@ static void test_similar(void) {
     free_world(made);
 }
 
+/* A picture that was stored again many times is said once for each copy; pixels of pictures that only have close
+ * hashes are asked for once a pair, and not of all pairs. */
+static void test_similar_groups(void) {
+    world *made = make_world();
+    size_t images;
+    for (int i = 0; i < 12; i++) {
+        char id[] = {(char)('a' + i), '\0'};
+        add_case(made, id, id, 0);
+    }
+    images = made->list.image_count;
+    for (size_t i = 0; i < images; i += 4) {
+        copy_picture(made, 0, i);
+        made->pixels[i][0] = (uint8_t)i;
+        measure_again(made, i);
+    }
+    CU_ASSERT_EQUAL(check(made), CMUS_OK);
+    CU_ASSERT_EQUAL(made->findings.count, images / 4 - 1);
+    CU_ASSERT_EQUAL(made->given, (int)images / 4);
+    free_world(made);
+    made = make_world();
+    size_t first = add_case(made, "a", "1", 0);
+    made->prepared[first + 3].measures.likeness = made->prepared[first].measures.likeness ^ 1;
+    CU_ASSERT_EQUAL(check(made), CMUS_OK);
+    CU_ASSERT_EQUAL(made->given, 2);
+    for (int i = 0; i < 11; i++)
+        add_case(made, "b", "1", 0);
+    for (size_t i = 0; i < images; i++)
+        made->prepared[i].measures.likeness = 1;
+    made->given = 0;
+    CU_ASSERT_EQUAL(check(made), CMUS_OK);
+    CU_ASSERT(made->given > 300);
+    CU_ASSERT(made->given < 48 * 17);
+    free_world(made);
+}
+
 static void test_sizes(void) {
     world *made = make_world();
     size_t first = add_case(made, "a", "1", 0);
@@ -478,6 +515,7 @@ int main(void) {
         {"one file under two patients", test_shared_file},
         {"equal pixels under one patient", test_equal_copies},
         {"similar pixels", test_similar},
+        {"groups of similar pixels", test_similar_groups},
         {"sizes", test_sizes},
         {"pages, tags, classes of a patient", test_once},
         {"what stops", test_judge},
