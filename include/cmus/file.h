@@ -29,7 +29,8 @@ typedef struct cmus_bytes {
  * of their own, as a kill or a power cut may leave half of one. A failure removes the file. IO. */
 cmus_status cmus_file_write_scratch(const char *path, const cmus_bytes *parts, size_t count);
 
-/* Writing a whole file in pieces. Errors are kept until commit, which reports the first one and removes the temporary file. */
+/* Writing a whole file in pieces. Errors are kept until commit, which reports the first one and removes the temporary
+ * file. */
 typedef struct cmus_file_writer cmus_file_writer;
 cmus_status cmus_file_writer_open(const char *path, cmus_file_writer **writer);
 /* A file that only this user may read. */

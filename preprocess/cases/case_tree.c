@@ -56,6 +56,14 @@ static void note(const scan *self, cmus_severity severity, const char *path, con
     cmus_free(shown);
 }
 
+/* What is no folder where one should be. */
+static void note_file(const scan *self, const char *path, const char *what) {
+    if (cmus_tree_is_dead_link(path))
+        note(self, CMUS_DEFECT, path, "a symbolic link that leads nowhere");
+    else
+        note(self, CMUS_WARNING, path, what);
+}
+
 static int compare_folders(const void *a, const void *b) {
     const patient_folder *x = a, *y = b;
     int order = cmus_compare_natural(x->name, y->name);
@@ -84,15 +92,13 @@ static void list_patients(scan *self, const char *class_path) {
         cmus_free(what);
     }
     for (size_t i = 0; i < count; i++) {
-        char *path = cmus_path_join(class_path, names[i]);
-        if (cmus_tree_is_litter(names[i])) {
-            cmus_free(path);
+        if (cmus_tree_is_litter(names[i]))
             continue;
-        }
+        char *path = cmus_path_join(class_path, names[i]);
         if (cmus_folder_exists(path))
             add_patient(self, path, names[i]);
         else
-            note(self, CMUS_WARNING, path, "is not used: not in a folder of a patient");
+            note_file(self, path, "is not used: not in a folder of a patient");
         cmus_free(path);
     }
     cmus_names_free(names, count);
@@ -200,13 +206,11 @@ static cmus_status scan_source(scan *self, const char *source) {
     size_t count;
     CMUS_TRY(cmus_folder_list(source, &names, &count));
     for (size_t i = 0; i < count; i++) {
-        char *path = cmus_path_join(source, names[i]);
-        if (cmus_tree_is_litter(names[i])) {
-            cmus_free(path);
+        if (cmus_tree_is_litter(names[i]))
             continue;
-        }
+        char *path = cmus_path_join(source, names[i]);
         if (!cmus_folder_exists(path))
-            note(self, CMUS_WARNING, path, "is not used: not in a folder of a class and patient");
+            note_file(self, path, "is not used: not in a folder of a class and patient");
         else if (cmus_case_list_class(self->list, names[i]) < 0) {
             if (self->options->classes || !is_good_name(names[i]))
                 add_stranger(self, names[i]);

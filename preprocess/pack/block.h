@@ -1,7 +1,7 @@
 /* Resized images on disk, in files of some neighbouring ones, with what is known of each.
  *
- * A block is what ranks and threads share out, and what a killed run is continued from: it says which images it is of and
- * how they were made, and a checksum finds any damage, so it is used again as a whole or made anew. All checks come
+ * A block is what ranks and threads share out, and what a killed run is continued from: it says which images it is of
+ * and how they were made, and a checksum finds any damage, so it is used again as a whole or made anew. All checks come
  * before the first shard, each source image is decoded once, and memory does not grow with the number of images.
  */
 #ifndef CMUS_BLOCK_H

@@ -137,8 +137,9 @@ static void free_tables(builder *self, shard_tables *tables) {
 static uint64_t shard_key(const builder *self, const shard_plan *plan, const shard_tables *tables) {
     const cmus_case_list *list = self->list;
     const char *version = cmus_version();
-    const int64_t numbers[] = {self->options->image_size, self->options->compression, plan->gray, (int64_t)plan->count,
-                               list->has[CMUS_IMAGE_OM],  list->has[CMUS_IMAGE_IM],   list->has[CMUS_IMAGE_TEM]};
+    const int64_t numbers[] = {self->options->image_size, self->options->compression, plan->gray,
+                               (int64_t)plan->count,      list->has[CMUS_IMAGE_OM],   list->has[CMUS_IMAGE_IM],
+                               list->has[CMUS_IMAGE_TEM]};
     uint64_t key[2] = {cmus_hash_bytes(numbers, sizeof numbers), cmus_hash_bytes(version, strlen(version))};
     key[0] = cmus_hash_bytes(key, sizeof key);
     for (size_t i = 0; i < list->class_count; i++, key[0] = cmus_hash_bytes(key, sizeof key))

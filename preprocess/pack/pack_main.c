@@ -1,6 +1,7 @@
 /* cmus-pack: cases to HDF5 shards. */
 #include <malloc.h>
 #include <omp.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "cmus/communicator.h"
@@ -26,15 +27,16 @@ static void keep_memory(void) {
     mallopt(M_TRIM_THRESHOLD, 1 << 30);
 }
 
-static cmus_status pack(const cmus_communicator *communicator, const cmus_pack_options *options) {
+static cmus_status pack(const cmus_communicator *communicator, bool several, const cmus_pack_options *options) {
     keep_memory();
-    CMUS_TRY(cmus_launch_check(communicator, omp_get_max_threads()));
+    if (several)
+        CMUS_TRY(cmus_launch_check(communicator, omp_get_max_threads()));
     return cmus_pack_run(communicator, options);
 }
 
 /* MPI is started for several ranks only: alone, the program works without it. */
-static cmus_communicator begin_ranks(int *argc, char ***argv) {
-    if (!cmus_launched_as_several())
+static cmus_communicator begin_ranks(bool several, int *argc, char ***argv) {
+    if (!several)
         return (cmus_communicator){.rank = 0, .ranks = 1};
     cmus_communicator communicator = cmus_communicator_begin(argc, argv, "cmus-pack");
     int threads = cmus_threads_per_rank();
@@ -46,7 +48,7 @@ static cmus_communicator begin_ranks(int *argc, char ***argv) {
 int main(int argc, char **argv) {
     cmus_program_begin("cmus-pack");
     bool several = cmus_launched_as_several();
-    cmus_communicator communicator = begin_ranks(&argc, &argv);
+    cmus_communicator communicator = begin_ranks(several, &argc, &argv);
     cmus_pack_options options;
     cmus_pack_options_parse(communicator.rank, argc, argv, &options);
     const char *folder = options.verify     ? options.verify
@@ -55,7 +57,7 @@ int main(int argc, char **argv) {
                                             : NULL;
     cmus_status status = CMUS_OK;
     if (!folder)
-        status = pack(&communicator, &options);
+        status = pack(&communicator, several, &options);
     else if (communicator.rank == 0)
         status = look(&options, folder);
     cmus_pack_options_free(&options);

@@ -25,7 +25,8 @@ typedef struct cmus_pack_options {
     char *class_text; /* what scan.classes points into */
 } cmus_pack_options;
 
-/* Reads the command line on every rank; wrong usage ends the program with exit code 2. Free by cmus_pack_options_free(). */
+/* Reads the command line on every rank; wrong usage ends the program with exit code 2. Free by
+ * cmus_pack_options_free(). */
 void cmus_pack_options_parse(int rank, int argc, char **argv, cmus_pack_options *options);
 void cmus_pack_options_free(cmus_pack_options *options);
 

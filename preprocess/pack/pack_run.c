@@ -45,8 +45,7 @@ static cmus_status begin(run *self) {
     CMUS_TRY(cmus_output_folder_begin(options->out, &self->folder));
     self->findings_aside = cmus_format_string("%s.findings.csv", self->folder.path);
     if (options->key_file) {
-        self->map = options->map ? cmus_copy_string(options->map)
-                                 : cmus_format_string("%s.map.csv", self->folder.path);
+        self->map = options->map ? cmus_copy_string(options->map) : cmus_format_string("%s.map.csv", self->folder.path);
         CMUS_TRY(cmus_identity_check_map(self->map, self->folder.path));
         CMUS_TRY(cmus_identity_check_map(self->map, self->folder.partial));
         CMUS_TRY(cmus_identity_open(options->key_file, &self->identity));
@@ -71,8 +70,7 @@ static cmus_status prepare(run *self, const char *scratch) {
     cmus_prepare_options how = {options->filter, options->decode};
     self->store = cmus_block_store_of(scratch, options->image_size, self->list.image_count);
     self->prepared = cmus_allocate(self->list.image_count, sizeof *self->prepared);
-    CMUS_TRY(
-        cmus_prepare_images(self->communicator, &self->list, &self->store, &how, self->prepared, &continued));
+    CMUS_TRY(cmus_prepare_images(self->communicator, &self->list, &self->store, &how, self->prepared, &continued));
     if (self->communicator->rank == 0 && continued)
         cmus_info("%zu of %zu images were there from a run that was ended", continued, self->list.image_count);
     return CMUS_OK;
@@ -131,8 +129,8 @@ static cmus_status build(run *self, int *shards) {
                               .options = made,
                               .further = further,
                               .further_count = options->on_error == CMUS_SKIP ? 2 : 1};
-    cmus_status status = cmus_build_dataset(self->communicator, folder, &self->list, self->prepared, &self->store, &how,
-                                            shards);
+    cmus_status status =
+        cmus_build_dataset(self->communicator, folder, &self->list, self->prepared, &self->store, &how, shards);
     cmus_free(folder);
     cmus_free(made);
     return status;

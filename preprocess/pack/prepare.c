@@ -63,8 +63,8 @@ static void prepare_image(const work *self, size_t i, cmus_source_buffer *source
 /* What the content of a block depends on: the program, the options, and which files there are in which state. */
 static uint64_t block_key(const work *self, size_t first, size_t count) {
     const cmus_decode_options *decode = &self->options->decode;
-    const int64_t common[] = {self->store->image_size, self->options->filter,  decode->pixel_limit,
-                              decode->window_low,      decode->window_high, (int64_t)sizeof(cmus_prepared_image)};
+    const int64_t common[] = {self->store->image_size, self->options->filter, decode->pixel_limit,
+                              decode->window_low,      decode->window_high,   (int64_t)sizeof(cmus_prepared_image)};
     const char *version = cmus_version(), *revision = cmus_git_revision();
     uint64_t key = cmus_hash_bytes(version, strlen(version));
     uint64_t parts[] = {key, cmus_hash_bytes(revision, strlen(revision)), cmus_hash_bytes(common, sizeof common)};
@@ -84,8 +84,8 @@ typedef struct hands {
     cmus_block_buffer buffer;
 } hands;
 
-/* A block with a damaged image is not taken again: the user may have mended what keeps its size and time, such as rights
- * to read it. */
+/* A block with a damaged image is not taken again: the user may have mended what keeps its size and time, such as
+ * rights to read it. */
 static bool has_damage(const cmus_prepared_image *prepared, size_t count) {
     for (size_t i = 0; i < count; i++)
         if (prepared[i].damage)

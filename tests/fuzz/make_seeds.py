@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""Small images of every kind as first inputs of the fuzz targets: make_seeds.py DIR writes DIR/jpeg, DIR/png, DIR/tiff.
+"""Small files of every kind as first inputs of the fuzz targets: make_seeds.py DIR writes DIR/jpeg, DIR/png and so on.
 
-Drawn here, from no one's slides. The corpus that is kept in the repository grew from them (run.sh --merge).
+Drawn here, of no patient. The corpus that is kept in the repository grew from them (run.sh --merge).
 """
 import struct
 import sys
 import zlib
 from pathlib import Path
 
+import h5py
 import numpy as np
 from PIL import Image, ImageDraw, PngImagePlugin
 
@@ -161,8 +162,53 @@ def tiff(folder):
     tiff_by_hand(folder / "white16.tif", 7, 8, 16, photometric=0)
 
 
+def raw_shard(path, growing, **filters):
+    """The right shard of shard_recipe.c, or one whose chunks are listed in another way, because it may grow."""
+    side, cases, tem = 8, 2, 3
+    with h5py.File(path, "w", libver=("v110", "v110")) as file:
+        file.attrs["format_version"], file.attrs["image_size"] = np.int32(1), np.int32(side)
+        file.attrs["classes"] = np.array([b"A", b"B"])
+        lists = {"tem_offset": np.array([0, 1, tem]), "label": np.arange(cases, dtype="<i4"), "case_id": np.array([b"c0", b"c1"]),
+                 "patient_id": np.array([b"p0", b"p1"]), "source": np.array([b"s%d" % i for i in range(2 * cases + tem)])}
+        for name, values in lists.items():
+            file.create_dataset(name, data=values, chunks=values.shape, fletcher32=True, track_times=False)
+        for name, shape in (("om", (cases, side, side, 3)), ("im", (cases, side, side, 3)), ("tem", (tem, side, side, 1))):
+            file.create_dataset(name, data=np.arange(np.prod(shape)).reshape(shape).astype(np.uint8), track_times=False,
+                                chunks=(1,) + shape[1:], maxshape=(None,) * growing + shape[growing:], fletcher32=True, **filters)
+
+
+def shard(folder):
+    raw_shard(folder / "raw.h5", 0)
+    raw_shard(folder / "raw_deflated.h5", 0, compression="gzip")
+    raw_shard(folder / "raw_growing.h5", 1)
+    raw_shard(folder / "raw_growing_all.h5", 4)
+    for lacking in range(7):
+        (folder / f"lacking_{lacking}").write_bytes(bytes([lacking]))
+    records = {"stored": (5, 8, 2, 0), "deflated": (7, 4, 6, 0), "kind": (6, 0, 7, 0), "type": (2, 1, 25, 1), "size": (1, 9, 3, 0),
+               "chunk": (1, 14, 3, 0), "layout": (5, 3, 1, 0), "fill": (0, 5, 4, 0), "value": (1, 6, 9, 1), "letter": (2, 7, 0, 0)}
+    for name, record in records.items():
+        (folder / f"change_{name}").write_bytes(bytes([0, *record]))
+
+
+def manifest(folder):
+    """The first byte: options, as fuzz_manifest.c has them."""
+    header = "case_id,patient_id,class,om,im,tem\n"
+    texts = {
+        "right": (0, header + "c1,p1,A,o.jpg,i.png,t1.tif;t2.tif\nc2,p2,B,o2.jpg,i2.png,t3.tif\n"),
+        "classes": (8, header + "c1,p1,A,o.jpg,i.png,t1.tif\nc2,p2,C,o2.jpg,i2.png,t3.tif\n"),
+        "every_om": (16, header + "c1,p1,A,o1.jpg;o2.jpg,i1.png;i2.png,t.tif\n"),
+        "only_tem": (6, "class;tem\n".replace(";", ",patient_id,case_id,") + "A,007,1,x/t.tif\n"),
+        "quotes": (0, "\ufeff" + header.replace("\n", "\r\n") + '"c ""1""",p1,"A,B","o.jpg",i.png,"t 1.tif;t2.tif"\r\n'),
+        "unicode": (0, header + "c1,\u60a3\u8005,\u00e4,o.jpg,i.png,t.tif\nc1,p2,A,o.jpg,i.png,t.tif\n"),
+        "empty": (0, header + ",,,,,\n"),
+        "only_header": (0, header),
+    }
+    for name, (options, text) in texts.items():
+        (folder / name).write_bytes(bytes([options]) + text.encode())
+
+
 def main():
-    for make in (jpeg, png, tiff):
+    for make in (jpeg, png, tiff, manifest, shard):
         folder = Path(sys.argv[1]) / make.__name__
         folder.mkdir(parents=True, exist_ok=True)
         make(folder)

@@ -4,11 +4,20 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "cmus/dataset_index.h"
+#include "cmus/chunk.h"
 #include "cmus/hdf5_error.h"
 #include "cmus/memory.h"
 
-enum { OBJECTS = 11, FIRST_ATTRIBUTE = 8, RANKS = 5, VALUES = 8, TEXT = 24, MOST_BYTES = 1 << 16 };
+enum {
+    OBJECTS = 11,
+    TEM_OFFSET = 0,
+    SOURCE = 4,
+    FIRST_ATTRIBUTE = 8,
+    RANKS = 5,
+    VALUES = 8,
+    TEXT = 24,
+    MOST_BYTES = 1 << 16
+};
 
 /* What a recipe may change of an object. DIMENSION and CHUNK: + axis. */
 enum property {
@@ -20,7 +29,8 @@ enum property {
     FILL,
     VALUE,
     LETTER,
-    DIMENSION = 8,
+    STORED,
+    DIMENSION,
     CHUNK = DIMENSION + RANKS,
     PROPERTIES = CHUNK + RANKS
 };
@@ -32,6 +42,7 @@ enum filter { SHUFFLE = 1, DEFLATE = 2, FLETCHER = 4, SCALE_OFFSET = 8, NBIT = 1
 typedef struct object {
     const char *name;
     int kind, type, layout, filters, fill, rank;
+    unsigned stored; /* how the first chunk is stored; 0: as HDF5 does */
     hsize_t size[RANKS], chunk[RANKS];
     int64_t values[VALUES];   /* the first numbers; the others are 0 */
     char texts[VALUES][TEXT]; /* or the first texts */
@@ -40,7 +51,6 @@ typedef struct object {
 
 const char *const cmus_recipe_classes[CMUS_RECIPE_CLASSES] = {"A", "B"};
 
-/* ---- types ---- */
 enum type {
     U8,
     I32,
@@ -131,7 +141,6 @@ static hid_t make_type(const object *what) {
     }
 }
 
-/* ---- the right shard, and changes of it ---- */
 static object numbers(const char *name, int type, hsize_t count) {
     return (object){.name = name, .type = type, .filters = FLETCHER, .rank = 1, .size = {count}, .chunk = {count}};
 }
@@ -207,6 +216,9 @@ static void change(object *what, unsigned property, unsigned value) {
     case VALUE:
         what->values[value % VALUES] = (int16_t)value / VALUES;
         break;
+    case STORED:
+        what->stored = value;
+        break;
     case LETTER:
         what->texts[value % VALUES][value / VALUES % TEXT] = (char)(value / 256);
         break;
@@ -218,7 +230,6 @@ static void change(object *what, unsigned property, unsigned value) {
     }
 }
 
-/* ---- writing ---- */
 static hid_t make_space(const object *what, bool growing_all) {
     if (what->rank <= 0)
         return H5Screate(what->rank == 0 ? H5S_SCALAR : H5S_NULL);
@@ -246,7 +257,7 @@ static void add_filters(hid_t properties, int filters) {
         H5Pset_fletcher32(properties);
 }
 
-static hid_t make_properties(const object *what, hid_t type, hid_t space) {
+static hid_t make_properties(const object *what, hid_t space) {
     hid_t properties = H5Pcreate(H5P_DATASET_CREATE);
     H5Pset_obj_track_times(properties, false);
     if (what->fill & 1)
@@ -271,7 +282,6 @@ static hid_t make_properties(const object *what, hid_t type, hid_t space) {
             H5Pset_chunk(properties, what->rank, what->chunk);
         add_filters(properties, what->filters);
     }
-    (void)type;
     return properties;
 }
 
@@ -296,23 +306,59 @@ static void *make_content(const object *what, hid_t type, size_t count, hid_t *g
     return content;
 }
 
+/* Puts a chunk of zeros into the first place without HDF5's filters, perhaps longer or shorter than it should be, or
+ * deflated where it should not. Bits of `stored`: 0, 1: HDF5's mask of filters that were left out; 2: deflated; 3:
+ * wrong checksum; 4, 5: bytes cut off; 6 to 9: logarithm of the elements; 10: 17 instead of zeros. */
+static void write_stored(hid_t dataset, unsigned stored) {
+    size_t size = (size_t)1 << (stored >> 6 & 15);
+    uint8_t *content = cmus_allocate(size, 1), *chunk = cmus_allocate(cmus_chunk_room(size, 1), 1);
+    if (stored >> 10 & 1)
+        memset(content, 17, size);
+    uint32_t skipped;
+    size_t length = cmus_chunk_store(content, size, stored & 4 ? 1 : 0, chunk, &skipped);
+    if (stored & 8)
+        chunk[length - 1] ^= 1;
+    length -= (stored >> 4 & 3) < length ? stored >> 4 & 3 : 0;
+    H5Dwrite_chunk(dataset, H5P_DEFAULT, stored & 3, (hsize_t[RANKS]){0}, length, chunk);
+    cmus_free(chunk);
+    cmus_free(content);
+}
+
+/* HDF5 lists all chunks of an array, and takes a chunk into memory, as soon as it writes one. */
+static bool is_small(const object *what, hid_t type, hid_t space) {
+    hssize_t count = H5Sget_simple_extent_npoints(space);
+    hsize_t chunk = H5Tget_size(type);
+    for (int i = 0; i < what->rank && chunk < MOST_BYTES; i++)
+        chunk *= what->chunk[i] < MOST_BYTES ? what->chunk[i] : MOST_BYTES;
+    return count > 0 && count < MOST_BYTES && (what->layout == CONTIGUOUS || chunk < MOST_BYTES);
+}
+
+static void fill_dataset(hid_t dataset, const object *what, hid_t type, hid_t space) {
+    bool elsewhere = what->layout == EXTERNAL_FILE || what->layout == VIRTUAL;
+    bool odd = what->filters & (NBIT | SCALE_OFFSET | SZIP); /* which HDF5 1.10.8 can't always apply without crashing */
+    if (what->fill & 4 || elsewhere || odd || !is_small(what, type, space))
+        return;
+    hid_t given = type;
+    void *content = make_content(what, type, (size_t)H5Sget_simple_extent_npoints(space), &given);
+    hid_t transfer = H5Pcreate(H5P_DATASET_XFER);
+    H5Pset_buffer(transfer, MOST_BYTES, NULL,
+                  NULL); /* else a megabyte for each array is cleared, most of the time of a run */
+    if (content)
+        H5Dwrite(dataset, given, H5S_ALL, H5S_ALL, transfer, content);
+    H5Pclose(transfer);
+    cmus_free(content);
+    if (what->stored)
+        write_stored(dataset, what->stored);
+}
+
 static void write_dataset(hid_t file, const object *what) {
     hid_t type = make_type(what), space = make_space(what, what->layout == GROWING_ALL);
-    hid_t properties = make_properties(what, type, space);
-    hid_t dataset = H5Dcreate2(file, what->name, type, space, H5P_DEFAULT, properties, H5P_DEFAULT), given = type;
-    hssize_t count = H5Sget_simple_extent_npoints(space);
-    bool writes = dataset >= 0 && !(what->fill & 4) && what->layout != EXTERNAL_FILE && what->layout != VIRTUAL;
-    hsize_t chunk = H5Tget_size(type);
-    for (int i = 0; i < what->rank; i++) /* a chunk is allocated whole */
-        chunk =
-            what->chunk[i] && chunk < MOST_BYTES && what->chunk[i] < MOST_BYTES ? chunk * what->chunk[i] : MOST_BYTES;
-    void *content =
-        writes && chunk < MOST_BYTES ? make_content(what, type, count < 0 ? 0 : (size_t)count, &given) : NULL;
-    if (content)
-        H5Dwrite(dataset, given, H5S_ALL, H5S_ALL, H5P_DEFAULT, content);
-    cmus_free(content);
-    if (dataset >= 0)
+    hid_t properties = make_properties(what, space);
+    hid_t dataset = H5Dcreate2(file, what->name, type, space, H5P_DEFAULT, properties, H5P_DEFAULT);
+    if (dataset >= 0) {
+        fill_dataset(dataset, what, type, space);
         H5Dclose(dataset);
+    }
     H5Pclose(properties);
     if (space >= 0)
         H5Sclose(space);
@@ -321,14 +367,16 @@ static void write_dataset(hid_t file, const object *what) {
 
 static void write_attribute(hid_t file, const object *what) {
     hid_t type = make_type(what), space = make_space(what, false), given = type;
-    hid_t attribute = space < 0 ? H5I_INVALID_HID : H5Acreate2(file, what->name, type, space, H5P_DEFAULT, H5P_DEFAULT);
-    hssize_t count = space < 0 ? 0 : H5Sget_simple_extent_npoints(space);
-    void *content = attribute < 0 ? NULL : make_content(what, type, count < 0 ? 0 : (size_t)count, &given);
-    if (content)
-        H5Awrite(attribute, given, content);
-    cmus_free(content);
-    if (attribute >= 0)
-        H5Aclose(attribute);
+    hssize_t count = space < 0 ? -1 : H5Sget_simple_extent_npoints(space);
+    if (count >= 0 && count < MOST_BYTES) { /* HDF5 takes all of an attribute into memory */
+        hid_t attribute = H5Acreate2(file, what->name, type, space, H5P_DEFAULT, H5P_DEFAULT);
+        void *content = attribute < 0 ? NULL : make_content(what, type, (size_t)count, &given);
+        if (content)
+            H5Awrite(attribute, given, content);
+        cmus_free(content);
+        if (attribute >= 0)
+            H5Aclose(attribute);
+    }
     if (space >= 0)
         H5Sclose(space);
     H5Tclose(type);
@@ -366,9 +414,24 @@ static void write_object(hid_t file, const object *what, bool attribute) {
         H5Oclose(made);
 }
 
-void cmus_shard_recipe_write(const char *path, const uint8_t *recipe, size_t size) {
+/* Leaves out what belongs to a modality that the shard is not to have. */
+static void drop_modalities(const bool has[CMUS_IMAGE_KINDS], object objects[OBJECTS]) {
+    if (!has[CMUS_IMAGE_TEM])
+        objects[TEM_OFFSET].kind = ABSENT;
+    objects[SOURCE].size[0] = 0;
+    for (int kind = 0; kind < CMUS_IMAGE_KINDS; kind++)
+        for (int i = SOURCE + 1; i < FIRST_ATTRIBUTE; i++)
+            if (strcmp(objects[i].name, cmus_image_array((cmus_image_kind)kind)) == 0) {
+                objects[i].kind = has[kind] ? NORMAL : ABSENT;
+                objects[SOURCE].size[0] += has[kind] ? objects[i].size[0] : 0;
+            }
+    objects[SOURCE].chunk[0] = objects[SOURCE].size[0];
+}
+
+void cmus_shard_recipe_write(const char *path, const bool has[CMUS_IMAGE_KINDS], const uint8_t *recipe, size_t size) {
     object objects[OBJECTS];
     make_right(objects);
+    drop_modalities(has, objects);
     for (; size >= 4; recipe += 4, size -= 4)
         change(&objects[recipe[0] % OBJECTS], recipe[1] % PROPERTIES, recipe[2] + 256u * recipe[3]);
     cmus_hdf5_quiet();

@@ -404,6 +404,25 @@ static void notices_lost_tiff_data(void) {
     cmus_free(page.data);
 }
 
+/* The colours of a palette are beyond the end of the file, or too few. */
+static void notices_lost_palette(void) {
+    made_tiff made = begin_page(1, false);
+    made_number(&made, 16 + 2 + 4 * 12 + 8, PHOTOMETRIC_PALETTE, 2);
+    made_tag(&made, TIFFTAG_COLORMAP, 3, 768, made.bytes + 4096, 2 * 768);
+    file page = file_of(&made);
+    cmus_image image;
+    CU_ASSERT_EQUAL(decode(&page, &image), CMUS_OK);
+    CU_ASSERT(image.bits == 8 && image.channels == 3);
+    cmus_image_free(&image);
+    page.size--;
+    CU_ASSERT(refuses(&page, CMUS_ERROR_FORMAT, "ColorMap"));
+    cmus_free(page.data);
+    made_number(&made, 16 + 2 + 8 * 12 + 4, 700, 4);
+    page = file_of(&made);
+    CU_ASSERT(refuses(&page, CMUS_ERROR_FORMAT, "ColorMap"));
+    cmus_free(page.data);
+}
+
 /* A JPEG strip that breaks off between its markers: libtiff only warns. */
 static void notices_lost_jpeg_in_tiff(void) {
     static const char name[] = "test_formats.tif";
@@ -479,6 +498,7 @@ int main(void) {
         {"bombs of TIFF", bears_tiff_bombs},
         {"tags of TIFF", reads_tiff_tags},
         {"lost data in TIFF", notices_lost_tiff_data},
+        {"lost palette of TIFF", notices_lost_palette},
         {"lost data in JPEG in TIFF", notices_lost_jpeg_in_tiff},
         {"gray in RGB", reduces_gray_in_rgb},
     };
