@@ -7,7 +7,7 @@
 #include "cmus/memory.h"
 
 /* Nearly black: the mean and two deviations, so nearly all pixels, are below this gray value. */
-static const float BLACK = 12;
+static const float BLACK = 9;
 /* Almost one colour: the gray values differ by less. */
 enum { FLAT = 8 };
 
@@ -126,8 +126,8 @@ static void check_patients(cmus_check *check) {
 static void check_damage(const cmus_check *check, size_t image) {
     for (size_t use = check->first_use[image]; use < check->first_use[image + 1]; use++) {
         size_t number = check->uses[use];
-        cmus_findings_add(check->findings, CMUS_DEFECT, check->list->cases[number].case_id,
-                          check->list->images[image].shown, "%s", check->prepared[image].damage);
+        cmus_findings_add_kind(check->findings, "damaged file", CMUS_DEFECT, check->list->cases[number].case_id,
+                               check->list->images[image].shown, "%s", check->prepared[image].damage);
         cmus_check_reject(check, number);
     }
 }
