@@ -95,21 +95,10 @@ static void report_equal_ids(const cmus_manifest_table *table, cmus_case_list *l
     for (size_t first = 0, end; first < list->case_count; first = end) {
         for (end = first + 1; end < list->case_count && strcmp(cases[end]->case_id, cases[first]->case_id) == 0;)
             end++;
-<<<<<<< HEAD
-        for (size_t i = first; i < end && end > first + 1 && *cases[i]->case_id; i++) {
-            const char *other = cases[i == first ? first + 1 : first]->place;
-            char *what = cmus_format_string("the case id %s is also that of %s", cases[i]->case_id, other);
-            cmus_findings_add_kind(table->findings, "case id", CMUS_DEFECT, cases[i]->case_id, cases[i]->place, "%s",
-                                   what);
-            cmus_case_list_reject(list, (size_t)(cases[i] - list->cases), what);
-            cmus_free(what);
-        }
-=======
         if (end == first + 1 || !*cases[first]->case_id)
             continue;
         for (size_t i = first; i < end; i++)
             reject_equal_id(table, list, cases[i], cases[i == first ? first + 1 : first]);
->>>>>>> pack-cases
     }
     cmus_free(cases);
 }

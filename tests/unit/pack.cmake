@@ -9,11 +9,8 @@ foreach(family generic avx2 avx512)
   set_tests_properties(unit/test_resize/${family} PROPERTIES SKIP_RETURN_CODE 77 ENVIRONMENT CMUS_KERNELS=${family})
 endforeach()
 cmus_unit_test(test_identity cmus_cases)
-<<<<<<< HEAD
 cmus_unit_test(test_cases cmus_cases)
-=======
 cmus_unit_test(test_checks cmus_packing)
->>>>>>> pack-checks
 cmus_unit_test(test_shards cmus_packing)
 cmus_unit_test(test_verify cmus_packing)
 foreach(name test_shards test_verify)
