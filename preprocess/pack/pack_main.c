@@ -7,6 +7,7 @@
 #include "cmus/communicator.h"
 #include "cmus/launch.h"
 #include "cmus/program.h"
+#include "cmus/stop.h"
 #include "describe.h"
 #include "pack_options.h"
 #include "pack_run.h"
@@ -23,12 +24,14 @@ static cmus_status look(const cmus_pack_options *options, const char *folder) {
 /* Images come and go by the thousand. Memory that went back to the system each time would have to be cleared by it for
  * the next image, which took a fifth of the time. */
 static void keep_memory(void) {
-    mallopt(M_MMAP_THRESHOLD, 1 << 30);
+    mallopt(M_MMAP_THRESHOLD, 32 << 20); /* the largest that the C library takes */
     mallopt(M_TRIM_THRESHOLD, 1 << 30);
 }
 
 static cmus_status pack(const cmus_communicator *communicator, bool several, const cmus_pack_options *options) {
     keep_memory();
+    cmus_stop_listen();
+    cmus_stop_listen_interrupt();
     if (several)
         CMUS_TRY(cmus_launch_check(communicator, omp_get_max_threads()));
     return cmus_pack_run(communicator, options);

@@ -5,6 +5,7 @@
 #include "cmus/log.h"
 #include "cmus/memory.h"
 #include "cmus/program.h"
+#include "cmus/stop.h"
 #include "source_file.h"
 
 typedef struct work {
@@ -30,7 +31,7 @@ static bool decode_image(const work *self, size_t i, cmus_source_buffer *source,
     cmus_prepared_image *own = &self->prepared[i];
     cmus_status status = cmus_source_read(self->list->images[i].path, source);
     if (status == CMUS_OK) {
-        cmus_sha256(source->bytes, source->size, own->sha256);
+        cmus_sha256_bytes(source->bytes, source->size, own->sha256);
         status = cmus_image_decode(source->bytes, source->size, &self->options->decode, image);
     }
     if (status != CMUS_OK)
@@ -112,8 +113,10 @@ static cmus_status prepare_block(const work *self, size_t block, hands *own, siz
         forget(prepared, count);
     }
     cmus_block_buffer_clear(&own->buffer);
-    for (size_t i = first; i < first + count; i++)
+    for (size_t i = first; i < first + count; i++) {
+        CMUS_TRY(cmus_stop_check());
         prepare_image(self, i, &own->source, &own->buffer);
+    }
     return cmus_block_write(self->store, block, key, &own->buffer, prepared);
 }
 
