@@ -226,7 +226,8 @@ static bool is_lost(const cmus_case_list *list, size_t label) {
 
 static cmus_status judge_skipping(const cmus_case_list *list, const cmus_findings *findings) {
     for (size_t i = 0; i < findings->count; i++)
-        if (findings->list[i].severity == CMUS_DEFECT && findings->list[i].case_id[0] == '\0')
+        if (findings->list[i].severity == CMUS_DEFECT && findings->list[i].case_id[0] == '\0' &&
+            !findings->list[i].of_rejected)
             return cmus_fail(CMUS_ERROR_DATA, "%s: %s; this concerns no single case that could be skipped",
                              findings->list[i].place, findings->list[i].what);
     for (size_t i = 0; i < list->class_count; i++)

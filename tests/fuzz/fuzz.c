@@ -17,15 +17,19 @@ void cmus_fuzz_feature(uint64_t kind) {
     features[kind * 0x9E3779B97F4A7C15u >> 52] = 1; /* the upper 12 bits of the product: Fibonacci hashing */
 }
 
-/* Words of five letters and more count: numbers and short names in messages come from the input itself. */
+/* Words of five letters and more count: numbers, also hexadecimal ones, short names and what is quoted come from the
+ * input itself. */
 void cmus_fuzz_reached(const char *message) {
     enum { LONG_WORD = 5 };
-    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
     uint64_t hash = 0xCBF29CE484222325u; /* FNV-1a */
+    bool quoted = false;
     while (*message) {
         size_t length = strspn(message, letters);
-        for (size_t i = 0; length >= LONG_WORD && i < length; i++)
+        bool counts = !quoted && length >= LONG_WORD && strcspn(message, "0123456789") >= length;
+        for (size_t i = 0; counts && i < length; i++)
             hash = (hash ^ (uint8_t)message[i]) * 0x100000001B3u;
+        quoted ^= *message == '"';
         message += length ? length : 1;
     }
     cmus_fuzz_feature(hash);
