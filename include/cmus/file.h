@@ -74,6 +74,10 @@ char *cmus_path_join(const char *folder, const char *name);
 /* SHA-256 as 64 lower-case hexadecimal digits and a zero. */
 enum { CMUS_SHA256_TEXT = 65 };
 void cmus_sha256(const void *data, size_t size, char text[CMUS_SHA256_TEXT]);
+/* The same in half the memory, and the text of it. */
+enum { CMUS_SHA256_BYTES = 32 };
+void cmus_sha256_bytes(const void *data, size_t size, uint8_t hash[CMUS_SHA256_BYTES]);
+void cmus_sha256_spell(const uint8_t hash[CMUS_SHA256_BYTES], char text[CMUS_SHA256_TEXT]);
 /* HMAC-SHA256 (RFC 2104) in the same form. */
 void cmus_hmac_sha256(const void *key, size_t key_size, const void *data, size_t size, char text[CMUS_SHA256_TEXT]);
 cmus_status cmus_sha256_file(const char *path, char text[CMUS_SHA256_TEXT]);

@@ -62,22 +62,27 @@ static void report_others(const cmus_row_adder *self, const cmus_case_row *row, 
     cmus_free(others);
 }
 
-/* Defects of a row that misses images; why the first case of it is rejected, or NULL. */
+/* "a case without OM and TEM images", or NULL if the row has all modalities. */
+static char *find_missing(const cmus_row_adder *self, const cmus_case_row *row) {
+    const char *missing[CMUS_IMAGE_KINDS];
+    int count = 0;
+    for (int k = 0; k < CMUS_IMAGE_KINDS; k++)
+        if (self->options->has[kinds[k]] && !row->count[kinds[k]] && !row->unusable[kinds[k]])
+            missing[count++] = cmus_image_kind_name(kinds[k]);
+    return count == 0   ? NULL
+           : count == 1 ? cmus_format_string("a case without %s image", missing[0])
+           : count == 2 ? cmus_format_string("a case without %s and %s images", missing[0], missing[1])
+                        : cmus_format_string("a case without %s, %s and %s images", missing[0], missing[1], missing[2]);
+}
+
+/* Reports images that are missing or too many. Returns why the row's cases are rejected, or NULL. */
 static char *check_row(const cmus_row_adder *self, const cmus_case_row *row, const char *case_id) {
-    char *why = NULL;
-    for (int k = 0; k < CMUS_IMAGE_KINDS; k++) {
-        cmus_image_kind kind = kinds[k];
-        if (!self->options->has[kind])
-            continue;
-        report_others(self, row, case_id, kind);
-        if (row->count[kind] || row->unusable[kind])
-            continue;
-        const char *name = cmus_image_kind_name(kind);
-        cmus_findings_add(self->findings, CMUS_DEFECT, case_id, row->place, "a case without %s image", name);
-        if (!why)
-            why = cmus_format_string("a case without %s image", name);
-    }
-    return why;
+    for (int k = 0; k < CMUS_IMAGE_KINDS; k++)
+        report_others(self, row, case_id, kinds[k]);
+    char *missing = find_missing(self, row);
+    if (missing)
+        cmus_findings_add_kind(self->findings, "missing", CMUS_DEFECT, case_id, row->place, "%s", missing);
+    return missing;
 }
 
 static size_t add_image(const cmus_row_adder *self, const cmus_case_row *row, cmus_image_kind kind, size_t number) {
@@ -140,14 +145,15 @@ static char *om_case_id(const cmus_case_row *row, size_t number) {
 
 static void add_case(const cmus_row_adder *self, const cmus_case_row *row, const char *case_id) {
     cmus_identity *identity = self->options->identity;
-    cmus_case_list_add_case(self->list,
-                            &(cmus_source_case){.case_id = cmus_identity_case(identity, case_id),
-                                                .patient_id = cmus_identity_patient(identity, row->patient_id),
-                                                .place = cmus_copy_string(row->place),
-                                                .class_name = cmus_copy_string(row->class_name),
-                                                .label = row->label,
-                                                .om = CMUS_NO_IMAGE,
-                                                .im = CMUS_NO_IMAGE});
+    cmus_case_list_add_case(
+        self->list,
+        &(cmus_source_case){.case_id = cmus_identity_case(*case_id ? identity : NULL, case_id),
+                            .patient_id = cmus_identity_patient(*row->patient_id ? identity : NULL, row->patient_id),
+                            .place = cmus_copy_string(row->place),
+                            .class_name = cmus_copy_string(row->class_name),
+                            .label = row->label,
+                            .om = CMUS_NO_IMAGE,
+                            .im = CMUS_NO_IMAGE});
 }
 
 static void reject_long(const cmus_row_adder *self, size_t number) {

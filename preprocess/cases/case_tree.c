@@ -84,12 +84,10 @@ static void list_patients(scan *self, const char *class_path) {
         cmus_free(what);
     }
     for (size_t i = 0; i < count; i++) {
-        char *path = cmus_path_join(class_path, names[i]);
-        if (cmus_tree_is_litter(names[i])) {
-            cmus_free(path);
+        if (cmus_tree_is_litter(names[i]))
             continue;
-        }
-        if (cmus_folder_exists(path))
+        char *path = cmus_path_join(class_path, names[i]);
+        if (cmus_folder_exists(path) || cmus_tree_is_dead_link(path))
             add_patient(self, path, names[i]);
         else
             note(self, CMUS_WARNING, path, "is not used: not in a folder of a patient");
@@ -164,6 +162,12 @@ static void report_empty_class(const scan *self, const char *name) {
                           "a class folder without folders of patients; remove it, or name the classes by --classes");
 }
 
+/* One defect for the folder: all of its cases will be rejected. */
+static void note_stranger(const scan *self, const char *path, const char *why) {
+    note(self, CMUS_DEFECT, path, why);
+    self->findings->list[self->findings->count - 1].of_rejected = true;
+}
+
 /* The cases of the class's folders in all sources. */
 static void scan_class(scan *self, int label, const char *name, const char *stranger) {
     size_t first = self->patients.count;
@@ -171,7 +175,7 @@ static void scan_class(scan *self, int label, const char *name, const char *stra
         char *path = cmus_path_join(self->sources[s], name);
         if (cmus_folder_exists(path)) {
             if (stranger)
-                note(self, CMUS_DEFECT, path, stranger);
+                note_stranger(self, path, stranger);
             list_patients(self, path);
         }
         cmus_free(path);
@@ -200,12 +204,12 @@ static cmus_status scan_source(scan *self, const char *source) {
     size_t count;
     CMUS_TRY(cmus_folder_list(source, &names, &count));
     for (size_t i = 0; i < count; i++) {
-        char *path = cmus_path_join(source, names[i]);
-        if (cmus_tree_is_litter(names[i])) {
-            cmus_free(path);
+        if (cmus_tree_is_litter(names[i]))
             continue;
-        }
-        if (!cmus_folder_exists(path))
+        char *path = cmus_path_join(source, names[i]);
+        if (cmus_tree_is_dead_link(path))
+            note(self, CMUS_DEFECT, path, "a symbolic link that leads nowhere");
+        else if (!cmus_folder_exists(path))
             note(self, CMUS_WARNING, path, "is not used: not in a folder of a class and patient");
         else if (cmus_case_list_class(self->list, names[i]) < 0) {
             if (self->options->classes || !is_good_name(names[i]))

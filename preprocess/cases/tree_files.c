@@ -22,6 +22,11 @@ bool cmus_tree_is_litter(const char *name) {
     return false;
 }
 
+bool cmus_tree_is_dead_link(const char *path) {
+    struct stat info;
+    return lstat(path, &info) == 0 && S_ISLNK(info.st_mode) && stat(path, &info) != 0;
+}
+
 const char *cmus_tree_list(const char *path, char ***names, size_t *count) {
     *names = NULL;
     *count = 0;
@@ -106,8 +111,8 @@ static const char *find_problem(const char *path, const char *name) {
     struct stat info;
     if (!cmus_utf8_is_clean(name))
         return "the name is not UTF-8 without control characters; rename it";
-    if (lstat(path, &info) == 0 && S_ISLNK(info.st_mode) && stat(path, &info) != 0)
-        return "a symbolic link that leads to no file";
+    if (cmus_tree_is_dead_link(path))
+        return "a symbolic link that leads nowhere";
     if (stat(path, &info) != 0)
         return strerror(errno);
     return S_ISREG(info.st_mode) ? NULL : "is no file";

@@ -22,6 +22,9 @@ void cmus_tree_files_free(cmus_case_row *row);
 /* Whether file managers put this file or folder there: not looked at and not spoken of. */
 bool cmus_tree_is_litter(const char *name);
 
+/* Whether the path is a symbolic link that leads nowhere, such as to a disk that is not there. */
+bool cmus_tree_is_dead_link(const char *path);
+
 /* Lists a folder; why that can't be done, or NULL. */
 const char *cmus_tree_list(const char *path, char ***names, size_t *count);
 

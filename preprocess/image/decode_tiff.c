@@ -24,9 +24,15 @@ static void hear(reader *self, const char *format, va_list arguments) {
         vsnprintf(self->message, sizeof self->message, format, arguments);
 }
 
-/* Microscopes write tags of their own, of which libtiff warns; but what a decompressor warns of is missing data. */
-static bool is_lost_data(const char *module) {
-    return module && (strcmp(module, "JPEGLib") == 0 || strstr(module, "Decode"));
+/* Microscopes write tags of their own, of which libtiff warns. But what a decompressor warns of is missing data, tags
+ * beyond the end are of a file that was cut off, and without its colours a palette would be shown as gray. */
+static void hear_lost_data(reader *self, const char *module, const char *format, va_list arguments) {
+    char text[sizeof self->message];
+    vsnprintf(text, sizeof text, format, arguments);
+    bool lost = (module && (strcmp(module, "JPEGLib") == 0 || strstr(module, "Decode"))) || strstr(text, "IO error") ||
+                strstr(text, "\"ColorMap\"");
+    if (lost && !self->message[0])
+        memcpy(self->message, text, sizeof text);
 }
 
 static tmsize_t give_bytes(thandle_t handle, void *to, tmsize_t size) {
@@ -86,8 +92,7 @@ static int hear_error(TIFF *tiff, void *user, const char *module, const char *fo
 
 static int hear_warning(TIFF *tiff, void *user, const char *module, const char *format, va_list arguments) {
     (void)tiff;
-    if (is_lost_data(module))
-        hear(user, format, arguments);
+    hear_lost_data(user, module, format, arguments);
     return 1;
 }
 
@@ -109,8 +114,8 @@ static void hear_error(thandle_t handle, const char *module, const char *format,
 }
 
 static void hear_warning(thandle_t handle, const char *module, const char *format, va_list arguments) {
-    if (handle && is_lost_data(module))
-        hear((reader *)handle, format, arguments);
+    if (handle)
+        hear_lost_data((reader *)handle, module, format, arguments);
 }
 
 static void set_handlers(void) {

@@ -60,13 +60,22 @@ static bool is_gray(const uint8_t *rgb, size_t count) {
     return true;
 }
 
-/* RGB with nothing but gray to one channel, in place. An image with colour is mostly known by its first pixels. */
+/* RGB with nothing but gray to one channel, in place: stretch by stretch, while it is in the processor's cache. An
+ * image with colour is mostly known by its first pixels; if not, what was moved is gray and is spread out again. */
 static void reduce_to_gray(cmus_image *image) {
+    enum { STRETCH = 4096 };
     size_t count = (size_t)image->width * (size_t)image->height;
-    if (!is_gray(image->pixels, count))
-        return;
-    for (size_t i = 0; i < count; i++)
-        image->pixels[i] = image->pixels[3 * i];
+    uint8_t *pixels = image->pixels;
+    for (size_t start = 0; start < count; start += STRETCH) {
+        size_t end = count - start < STRETCH ? count : start + STRETCH;
+        if (!is_gray(pixels + 3 * start, end - start)) {
+            for (size_t i = start; i-- > 0;)
+                memset(pixels + 3 * i, pixels[i], 3);
+            return;
+        }
+        for (size_t i = start; i < end; i++)
+            pixels[i] = pixels[3 * i];
+    }
     image->channels = 1;
 }
 

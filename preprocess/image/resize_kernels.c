@@ -171,6 +171,10 @@ static inline __attribute__((always_inline)) void transpose(square_row square[SQ
     transpose_step(other, square);
 }
 
+/* Bytes that are asked for before they are needed: in so many rows at once the processor does not see what comes next.
+ */
+enum { AHEAD = 256 };
+
 /* LINE rows from byte `start` on, of which `rest` are left in a row: `width` bytes as [width][LINE], in whole squares.
  */
 static void turn(const uint8_t *const *from, size_t start, size_t width, size_t rest, uint8_t *to) {
@@ -179,8 +183,10 @@ static void turn(const uint8_t *const *from, size_t start, size_t width, size_t 
         for (int part = 0; part < LINE; part += SQUARE) {
             if (x + SQUARE <= rest) {
 #pragma GCC unroll 16
-                for (int i = 0; i < SQUARE; i++)
+                for (int i = 0; i < SQUARE; i++) {
                     memcpy(&square[i], from[part + i] + start + x, sizeof square[i]);
+                    __builtin_prefetch(from[part + i] + start + x + AHEAD);
+                }
             } else {
                 memset(square, 0, sizeof square);
                 for (int i = 0; i < SQUARE; i++)

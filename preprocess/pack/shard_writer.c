@@ -10,8 +10,12 @@
 #include "cmus/memory.h"
 #include "cmus/program.h"
 
-/* The file in memory grows by this step. */
-static const size_t GROWTH = (size_t)16 << 20;
+/* HDF5 lets the file in memory grow by this step, and fills it with zeros: little enough to stay in the cache until the
+ * next image comes. */
+static const size_t GROWTH = (size_t)256 << 10;
+
+/* HDF5 wants a name, and would first read a file of that name. */
+static const char NO_FILE[] = "/dev/null/shard";
 
 static cmus_status failed(const char *path, const char *name) {
     char what[64];
@@ -20,22 +24,28 @@ static cmus_status failed(const char *path, const char *name) {
 }
 
 /* The bytes of the file while HDF5 builds it, and after HDF5 has closed it: H5Fget_file_image() gives the bytes of an
- * open file, whose superblock HDF5 1.10 leaves with a wrong checksum. */
+ * open file, whose superblock HDF5 1.10 leaves with a wrong checksum. The room is taken at once: growing would fault
+ * in every page anew. */
 typedef struct memory_file {
     uint8_t *bytes;
-    size_t size;
+    size_t size, room;
 } memory_file;
 
 static void *resize_bytes(void *bytes, size_t size, H5FD_file_image_op_t operation, void *data) {
     (void)bytes;
     (void)operation;
     memory_file *memory = data;
-    uint8_t *larger = realloc(memory->bytes, size);
-    if (larger) {
+    if (size > memory->room) {
+        size_t room = size + memory->room / 2;
+        uint8_t *larger = cmus_allocate_raw(room, 1);
+        if (memory->bytes)
+            memcpy(larger, memory->bytes, memory->size);
+        cmus_free(memory->bytes);
         memory->bytes = larger;
-        memory->size = size;
+        memory->room = room;
     }
-    return larger;
+    memory->size = size;
+    return memory->bytes;
 }
 
 static void *first_bytes(size_t size, H5FD_file_image_op_t operation, void *data) {
@@ -60,7 +70,7 @@ static herr_t keep_data(void *data) {
 }
 
 /* The format of HDF5 1.10, which has checksums on all structures, without times of creation. */
-static hid_t begin_file(const char *path, memory_file *memory) {
+static hid_t begin_file(memory_file *memory) {
     H5FD_file_image_callbacks_t callbacks = {.image_malloc = first_bytes,
                                              .image_memcpy = NULL,
                                              .image_realloc = resize_bytes,
@@ -74,7 +84,7 @@ static hid_t begin_file(const char *path, memory_file *memory) {
     H5Pset_libver_bounds(access, H5F_LIBVER_V110, H5F_LIBVER_V110);
     H5Pset_fclose_degree(access, H5F_CLOSE_STRONG);
     H5Pset_obj_track_times(creation, false);
-    hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, creation, access);
+    hid_t file = H5Fcreate(NO_FILE, H5F_ACC_TRUNC, creation, access);
     H5Pclose(access);
     H5Pclose(creation);
     return file;
@@ -249,19 +259,32 @@ static cmus_status save_file(const char *path, const memory_file *memory, char s
     size_t size = file_size(memory);
     if (size == 0)
         return cmus_fail(CMUS_ERROR_IO, "%s: HDF5 made no usable file in memory", path);
-    cmus_sha256(memory->bytes, size, sha256);
-    return cmus_file_write(path, memory->bytes, size);
+    cmus_file_writer *writer;
+    CMUS_TRY(cmus_file_writer_open(path, &writer));
+    cmus_file_writer_add(writer, memory->bytes, size);
+    cmus_sha256(memory->bytes, size, sha256); /* while the disk works */
+    return cmus_file_writer_commit(writer);
+}
+
+/* About the bytes of the file, rather more: HDF5's own structures are small beside the images. */
+static size_t expected_size(const cmus_shard_content *content) {
+    enum { FOR_AN_IMAGE = 256 /* index, checksum and source */ };
+    size_t pixels = (size_t)content->image_size * (size_t)content->image_size, cases = (size_t)content->cases;
+    size_t rgb = single_images(content) * cases, tem = (size_t)content->tem_offset[cases];
+    return rgb * (3 * pixels + FOR_AN_IMAGE) + tem * ((size_t)content->tem_channels * pixels + FOR_AN_IMAGE) +
+           ((size_t)1 << 20);
 }
 
 cmus_status cmus_shard_write(const char *path, const cmus_shard_content *content, char sha256[CMUS_SHA256_TEXT]) {
-    memory_file memory = {0};
+    memory_file memory = {.room = expected_size(content)};
+    memory.bytes = cmus_allocate_raw(memory.room, 1);
     cmus_hdf5_quiet();
-    hid_t file = begin_file(path, &memory);
+    hid_t file = begin_file(&memory);
     cmus_status status = file < 0 ? failed(path, "the shard") : fill_file(file, path, content);
     if (file >= 0 && H5Fclose(file) < 0 && status == CMUS_OK)
         status = failed(path, "the shard");
     if (status == CMUS_OK)
         status = save_file(path, &memory, sha256);
-    free(memory.bytes);
+    cmus_free(memory.bytes);
     return status;
 }

@@ -23,11 +23,12 @@ typedef struct maker {
     size_t budget, used;
 } maker;
 
+static cmus_image_kind kind_of(report_head modality) {
+    return modality == REPORT_OM ? CMUS_IMAGE_OM : modality == REPORT_IM ? CMUS_IMAGE_IM : CMUS_IMAGE_TEM;
+}
+
 static cmus_status add_image(maker *work, int index, report_head modality, size_t image, report_case_thumbnails *own) {
-    cmus_image_kind kind = modality == REPORT_OM   ? CMUS_IMAGE_OM
-                           : modality == REPORT_IM ? CMUS_IMAGE_IM
-                                                   : CMUS_IMAGE_TEM;
-    CMUS_TRY(cmus_dataset_read_image(work->dataset, index, kind, (int)image, work->source));
+    CMUS_TRY(cmus_dataset_read_image(work->dataset, index, kind_of(modality), (int)image, work->source));
     char *jpeg = cmus_thumbnail(work->source, work->source_side, work->side, work->quality);
     work->used += strlen(jpeg);
     own->list[own->count++] = (report_thumbnail){modality, image, jpeg};
@@ -46,7 +47,7 @@ static cmus_status add_case(maker *work, report_case_thumbnails *own) {
                          cmus_dataset_case(work->dataset, index).tem_count);
     own->list = cmus_allocate(bag + 2, sizeof *own->list);
     for (int modality = REPORT_OM; modality <= REPORT_IM; modality++)
-        if (work->evaluation->heads[modality].present)
+        if (work->evaluation->heads[modality].present && cmus_dataset_has(work->dataset, kind_of(modality)))
             CMUS_TRY(add_image(work, index, modality, 0, own));
     for (size_t i = 0; i < bag; i++)
         CMUS_TRY(add_image(work, index, REPORT_TEM, i, own));

@@ -13,12 +13,14 @@
 #include "cmus/memory.h"
 #include "cmus/utf8.h"
 
-enum { BUFFER_SIZE = 1 << 16 };
+/* FLUSH_STEP: so many bytes after the last ones, the disk is told to begin with what was written. */
+enum { BUFFER_SIZE = 1 << 16, FLUSH_STEP = 8 << 20 };
 
 struct cmus_file_writer {
     char *path, *temporary;
     int descriptor;
     int error; /* errno of the first failure */
+    off_t written, flushing;
     size_t used;
     char buffer[BUFFER_SIZE];
 };
@@ -60,17 +62,33 @@ cmus_status cmus_file_read(const char *path, size_t limit, char **data, size_t *
     return CMUS_OK;
 }
 
-static void flush_buffer(cmus_file_writer *writer) {
-    size_t done = 0;
-    while (!writer->error && done < writer->used) {
-        ssize_t put = write(writer->descriptor, writer->buffer + done, writer->used - done);
+/* The disk works while more is made, and the fsync at the end has little left to wait for. Advice only. */
+static void begin_flushing(cmus_file_writer *writer) {
+    if (writer->written - writer->flushing < FLUSH_STEP)
+        return;
+    (void)sync_file_range(writer->descriptor, writer->flushing, writer->written - writer->flushing,
+                          SYNC_FILE_RANGE_WRITE);
+    writer->flushing = writer->written;
+}
+
+static void write_bytes(cmus_file_writer *writer, const char *bytes, size_t size) {
+    while (!writer->error && size > 0) {
+        ssize_t put = write(writer->descriptor, bytes, size < FLUSH_STEP ? size : FLUSH_STEP);
         if (put < 0 && errno == EINTR)
             continue;
-        if (put <= 0)
+        if (put <= 0) {
             writer->error = put < 0 ? errno : EIO;
-        else
-            done += (size_t)put;
+            return;
+        }
+        bytes += put;
+        size -= (size_t)put;
+        writer->written += put;
+        begin_flushing(writer);
     }
+}
+
+static void flush_buffer(cmus_file_writer *writer) {
+    write_bytes(writer, writer->buffer, writer->used);
     writer->used = 0;
 }
 
@@ -102,6 +120,11 @@ cmus_status cmus_file_writer_open_private(const char *path, cmus_file_writer **r
 
 void cmus_file_writer_add(cmus_file_writer *writer, const void *data, size_t size) {
     const char *from = data;
+    if (size >= BUFFER_SIZE) {
+        flush_buffer(writer);
+        write_bytes(writer, from, size);
+        return;
+    }
     while (size > 0) {
         size_t room = BUFFER_SIZE - writer->used, part = size < room ? size : room;
         memcpy(writer->buffer + writer->used, from, part);

@@ -82,6 +82,7 @@ cmus_status cmus_trainer_open(cmus_trainer *trainer) {
     const cmus_train_options *options = trainer->options;
     cmus_config *config = trainer->config;
     CMUS_TRY(cmus_dataset_open(options->data, &trainer->dataset));
+    CMUS_TRY(cmus_dataset_needs_all(trainer->dataset, options->data));
     int size = cmus_dataset_image_size(trainer->dataset);
     if (size != config->net.image_size)
         return cmus_fail(CMUS_ERROR_MISMATCH,

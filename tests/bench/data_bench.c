@@ -32,6 +32,7 @@ static cmus_status prepare(bench *b, const char *data, const char *path, char **
     CMUS_TRY(cmus_blas_check());
     CMUS_TRY(cmus_config_read(path, (const char *const *)overrides, (size_t)count, &b->config));
     CMUS_TRY(cmus_dataset_open(data, &b->dataset));
+    CMUS_TRY(cmus_dataset_needs_all(b->dataset, data));
     b->config.net.classes = cmus_dataset_class_count(b->dataset);
     b->config.net.image_size = cmus_dataset_image_size(b->dataset);
     CMUS_TRY(cmus_net_create(&b->config.net, true, &b->net));

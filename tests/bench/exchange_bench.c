@@ -54,6 +54,7 @@ static cmus_status open_all(exchange_bench *b, const arguments *given) {
                          "promises for bags of 1 or 2: give max_tem=%d",
                          b->config.max_tem, LARGEST_BAG);
     CMUS_TRY(cmus_dataset_open(given->data, &b->dataset));
+    CMUS_TRY(cmus_dataset_needs_all(b->dataset, given->data));
     b->config.net.classes = cmus_dataset_class_count(b->dataset);
     b->config.net.image_size = cmus_dataset_image_size(b->dataset);
     b->config.net.exact_sums = b->config.allreduce_order == CMUS_ORDER_FIXED;

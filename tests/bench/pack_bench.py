@@ -76,7 +76,7 @@ def table(name, images, file):
     decode, own, pillow = (statistics.median(column) for column in zip(*rows))
     print("%s: %d images, %d rounds" % (name, images, len(rows)))
     for what, seconds in (("decoding alone", decode), ("cmus-pack", own), ("Pillow + h5py", pillow)):
-        print("  %-16s %8.3f s %8.1f images/s" % (what, seconds, images / seconds))
+        print("  %-16s %8.4f s %8.1f images/s" % (what, seconds, images / seconds))
     print("  cmus-pack / decoding alone, median of rounds: %.2f" % statistics.median(row[1] / row[0] for row in rows))
     print("  Pillow + h5py / cmus-pack, median of rounds: %.2f" % statistics.median(row[2] / row[1] for row in rows))
 

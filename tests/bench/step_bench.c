@@ -117,6 +117,7 @@ static cmus_status prepare(bench *b) {
     config->net.classes = config->class_count ? config->class_count : DEFAULT_CLASSES;
     if (given->data) {
         CMUS_TRY(cmus_dataset_open(given->data, &b->dataset));
+        CMUS_TRY(cmus_dataset_needs_all(b->dataset, given->data));
         config->net.classes = cmus_dataset_class_count(b->dataset);
         if (cmus_dataset_image_size(b->dataset) != config->net.image_size)
             return cmus_fail(CMUS_ERROR_MISMATCH, "%s: image_size is %d, but the images of %s have %d pixels",

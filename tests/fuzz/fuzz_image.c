@@ -27,7 +27,7 @@ static void resize(const cmus_image *image) {
 cmus_status cmus_fuzz_image(const uint8_t *data, size_t size) {
     cmus_decode_options options = cmus_decode_defaults();
     options.pixel_limit = 65536;
-    cmus_image image;
+    cmus_image image = {0};
     cmus_status status = cmus_image_decode(data, size, &options, &image);
     if (status != CMUS_OK) {
         cmus_fuzz_reached(cmus_last_error());

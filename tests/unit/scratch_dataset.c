@@ -30,12 +30,13 @@ void scratch_dataset_write(scratch_dataset *dataset) {
     int32_t label[SCRATCH_CASES_MAX];
     const char *ids[SCRATCH_CASES_MAX];
     for (int i = 0; i < cases; i++) {
-        tem_offset[i + 1] = tem_offset[i] + dataset->bag_of(i);
+        tem_offset[i + 1] = tem_offset[i] + (dataset->lacks[CMUS_IMAGE_TEM] ? 0 : dataset->bag_of(i));
         label[i] = i % 2;
         snprintf(dataset->case_ids[i], SCRATCH_ID_SIZE, "%s/p%d", classes[i % 2], i);
         ids[i] = dataset->case_ids[i];
     }
-    int images = 2 * cases + (int)tem_offset[cases];
+    const bool has[CMUS_IMAGE_KINDS] = {!dataset->lacks[0], !dataset->lacks[1], !dataset->lacks[2]};
+    int images = (has[CMUS_IMAGE_OM] + has[CMUS_IMAGE_IM]) * cases + (int)tem_offset[cases];
     const char **source = cmus_allocate((size_t)images, sizeof *source);
     for (int i = 0; i < images; i++)
         source[i] = "0  file";
@@ -46,13 +47,14 @@ void scratch_dataset_write(scratch_dataset *dataset) {
                                   .classes = classes,
                                   .class_count = 2,
                                   .cases = cases,
-                                  .has = {true, true, true},
+                                  .has = {has[0], has[1], has[2]},
                                   .tem_offset = tem_offset,
                                   .label = label,
                                   .case_id = ids,
                                   .patient_id = ids,
                                   .source = source,
-                                  .tem_channels = 3,
+                                  .tem_channels = dataset->tem_channels ? dataset->tem_channels : 3,
+                                  .compression = dataset->compression,
                                   .image = scratch_dataset_image,
                                   .data = &dataset->side};
     CU_ASSERT_EQUAL_FATAL(cmus_shard_write(scratch_dataset_shard(dataset), &content, entry.sha256), CMUS_OK);
@@ -61,12 +63,19 @@ void scratch_dataset_write(scratch_dataset *dataset) {
                                 .image_size = dataset->side,
                                 .class_count = 2,
                                 .classes = (char **)classes,
-                                .has = {true, true, true},
+                                .has = {has[0], has[1], has[2]},
                                 .cases = cases,
                                 .patients = cases,
                                 .images = images,
                                 .options = "{}",
+                                .statistics = (char *)dataset->statistics,
                                 .shard_count = 1,
                                 .shards = &entry};
-    CU_ASSERT_EQUAL_FATAL(cmus_dataset_index_write(dataset->folder, &index, NULL, 0), CMUS_OK);
+    for (size_t i = 0; i < dataset->further_count; i++) {
+        char *path = cmus_path_join(dataset->folder, dataset->further[i]);
+        CU_ASSERT_EQUAL_FATAL(cmus_file_write(path, "severity,case_id\n", 17), CMUS_OK);
+        cmus_free(path);
+    }
+    CU_ASSERT_EQUAL_FATAL(cmus_dataset_index_write(dataset->folder, &index, dataset->further, dataset->further_count),
+                          CMUS_OK);
 }

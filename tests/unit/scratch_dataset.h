@@ -3,10 +3,11 @@
 #ifndef CMUS_UNIT_SCRATCH_DATASET_H
 #define CMUS_UNIT_SCRATCH_DATASET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "cmus/status.h"
+#include "cmus/dataset_index.h"
 
 enum { SCRATCH_CASES_MAX = 64, SCRATCH_ID_SIZE = 8 };
 
@@ -14,6 +15,12 @@ typedef struct scratch_dataset {
     const char *folder; /* removed first if it is there */
     int cases, side;    /* side: of an image, pixels */
     int (*bag_of)(int case_index);
+    bool lacks[CMUS_IMAGE_KINDS]; /* modalities */
+    int tem_channels;             /* 0: 3 */
+    int compression;
+    const char *statistics;
+    const char *const *further; /* [further_count]: names of files with a line of text, which the manifest lists */
+    size_t further_count;
     char case_ids[SCRATCH_CASES_MAX][SCRATCH_ID_SIZE]; /* filled in */
 } scratch_dataset;
 

@@ -144,8 +144,8 @@ static void judges_markers(void) {
     CU_ASSERT_FALSE(NAMES(0xE1, "http://ns.adobe.com/xap/1.0/\0<xmp:CreatorTool>Photoshop"));
     /* image resources: a resolution; IPTC with a version and a program; IPTC with a caption */
     CU_ASSERT_FALSE(NAMES(0xED, "Photoshop 3.0\0"
-                                "8BIM\x03\xED\0\0\0\0\0\x03"
-                                "Li \0"));
+                                "8BIM\x03\xED\0\0\0\0\0\x07"
+                                "\x1C\2\x78\0\2Li"));
     CU_ASSERT_FALSE(NAMES(0xED, "Photoshop 3.0\0"
                                 "8BIM\x04\x04\0\0\0\0\0\x0F"
                                 "\x1C\2\0\0\2\0\2"
@@ -186,6 +186,7 @@ static void judges_chunks(void) {
         {CHUNK("zTXt", "Raw profile type icc\0\0compressed"), false, false},
         {CHUNK("iTXt", "Title\0\0\0zh\0\xE9\xA2\x98\0\xE6\x9D\x8E"), true, false},
         {CHUNK("iTXt", "Title\0\0\0en\0\0"), false, false},
+        {CHUNK("iTXt", "Title\0\0\0de\0Titel\0"), false, false},
         {CHUNK("iTXt", "Title\0"), false, false},
         {CHUNK("iTXt", "Title\0\1\0\0\0compressed"), true, false},
         {CHUNK("iTXt", "XML:com.adobe.xmp\0\0\0\0\0<exif:GPSLatitude>31"), false, true},
