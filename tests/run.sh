@@ -53,7 +53,7 @@ selection=(-LE full)
 run_ctest "$build" "${selection[@]}"
 # Leaks are looked for where no MPI runs: Open MPI keeps memory until the end of a process.
 export UBSAN_OPTIONS=print_stacktrace=1
-no_mpi='^(unit|golden)/' mpi='unit/test_(dist|shared_memory|watchdog|launch|reducer|optimizer)'
+no_mpi='^(unit|golden|fuzz)/' mpi='unit/test_(dist|shared_memory|watchdog|launch|reducer|optimizer)'
 ASAN_OPTIONS=detect_leaks=1 LSAN_OPTIONS=suppressions=$top/tests/leaks.txt:print_suppressions=0 \
   run_ctest "$sanitized" -LE full -R "$no_mpi" -E "$mpi"
 # Scripts alone are not run twice.

@@ -25,8 +25,8 @@ typedef struct cmus_bytes {
     size_t size;
 } cmus_bytes;
 
-/* Writes the parts one after another into a file, in place and without flushing: for scratch files that hold a checksum
- * of their own, as a kill or a power cut may leave half of one. A failure removes the file. IO. */
+/* Writes the parts one after another into a new file, in place and without flushing: for scratch files that hold a
+ * checksum of their own, as a kill or a power cut may leave half of one. A failure removes the file. IO. */
 cmus_status cmus_file_write_scratch(const char *path, const cmus_bytes *parts, size_t count);
 
 /* Writing a whole file in pieces. Errors are kept until commit, which reports the first one and removes the temporary
@@ -74,6 +74,10 @@ char *cmus_path_join(const char *folder, const char *name);
 /* SHA-256 as 64 lower-case hexadecimal digits and a zero. */
 enum { CMUS_SHA256_TEXT = 65 };
 void cmus_sha256(const void *data, size_t size, char text[CMUS_SHA256_TEXT]);
+/* The same in half the memory, and the text of it. */
+enum { CMUS_SHA256_BYTES = 32 };
+void cmus_sha256_bytes(const void *data, size_t size, uint8_t hash[CMUS_SHA256_BYTES]);
+void cmus_sha256_spell(const uint8_t hash[CMUS_SHA256_BYTES], char text[CMUS_SHA256_TEXT]);
 /* HMAC-SHA256 (RFC 2104) in the same form. */
 void cmus_hmac_sha256(const void *key, size_t key_size, const void *data, size_t size, char text[CMUS_SHA256_TEXT]);
 cmus_status cmus_sha256_file(const char *path, char text[CMUS_SHA256_TEXT]);

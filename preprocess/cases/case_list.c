@@ -41,35 +41,6 @@ static void free_case(cmus_source_case *one) {
     cmus_free(one->rejected);
 }
 
-cmus_status cmus_case_list_check_classes(const cmus_case_list *list, const cmus_scan_options *options,
-                                         cmus_findings *findings) {
-    size_t *all = cmus_allocate(list->class_count, sizeof *all), *kept = cmus_allocate(list->class_count, sizeof *kept);
-    size_t left = 0;
-    for (size_t i = 0; i < list->case_count; i++)
-        if (list->cases[i].label >= 0) {
-            all[list->cases[i].label]++;
-            kept[list->cases[i].label] += !list->cases[i].rejected;
-            left += !list->cases[i].rejected;
-        }
-    cmus_status status = left ? CMUS_OK : cmus_fail(CMUS_ERROR_DATA, "every case is rejected; nothing is left to pack");
-    for (size_t i = 0; i < list->class_count && status == CMUS_OK; i++) {
-        if (all[i] == 0 || kept[i] > 0)
-            continue;
-        if (options->classes)
-            cmus_findings_add(findings, CMUS_WARNING, NULL, list->classes[i], "all %zu cases of the class are rejected",
-                              all[i]);
-        else
-            status =
-                cmus_fail(CMUS_ERROR_DATA,
-                          "all %zu cases of the class %s are rejected; mend them, or say by --classes that a class "
-                          "may be empty",
-                          all[i], list->classes[i]);
-    }
-    cmus_free(all);
-    cmus_free(kept);
-    return status;
-}
-
 void cmus_case_list_drop_rejected(cmus_case_list *list) {
     size_t kept = 0;
     for (size_t i = 0; i < list->case_count; i++)
@@ -78,6 +49,14 @@ void cmus_case_list_drop_rejected(cmus_case_list *list) {
         else
             list->cases[kept++] = list->cases[i];
     list->case_count = kept;
+}
+
+size_t cmus_case_list_count_images(const cmus_case_list *list) {
+    size_t images = 0;
+    for (size_t i = 0; i < list->case_count; i++)
+        images += (size_t)(list->cases[i].om != CMUS_NO_IMAGE) + (size_t)(list->cases[i].im != CMUS_NO_IMAGE) +
+                  (size_t)list->cases[i].tem_count;
+    return images;
 }
 
 int cmus_case_list_class(const cmus_case_list *list, const char *name) {

@@ -8,7 +8,6 @@
 
 #include "cmus/dataset.h"
 #include "cmus/status.h"
-#include "findings.h"
 
 enum { CMUS_NO_IMAGE = -1 };
 
@@ -65,12 +64,10 @@ size_t cmus_case_list_add_case(cmus_case_list *list, const cmus_source_case *one
 size_t cmus_case_list_add_image(cmus_case_list *list, const cmus_source_image *image);
 /* Marks the case, unless it is marked already. */
 void cmus_case_list_reject(cmus_case_list *list, size_t number, const char *why);
-/* What is left once the rejected cases are taken out. DATA if that is nothing, or if a class that the options do not
- * name has lost all its cases: such a loss is none to skip over. If they do name it: a warning. */
-cmus_status cmus_case_list_check_classes(const cmus_case_list *list, const cmus_scan_options *options,
-                                         cmus_findings *findings);
 /* Takes the rejected cases out; their images stay, so that numbers of images hold. */
 void cmus_case_list_drop_rejected(cmus_case_list *list);
+/* Images of all cases; one that two cases share counts twice. */
+size_t cmus_case_list_count_images(const cmus_case_list *list);
 /* Number of the class, or -1. */
 int cmus_case_list_class(const cmus_case_list *list, const char *name);
 /* The rejected cases as a CSV file: case_id, patient_id, class, why. IO. */

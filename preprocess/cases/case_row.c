@@ -145,14 +145,15 @@ static char *om_case_id(const cmus_case_row *row, size_t number) {
 
 static void add_case(const cmus_row_adder *self, const cmus_case_row *row, const char *case_id) {
     cmus_identity *identity = self->options->identity;
-    cmus_case_list_add_case(self->list,
-                            &(cmus_source_case){.case_id = cmus_identity_case(identity, case_id),
-                                                .patient_id = cmus_identity_patient(identity, row->patient_id),
-                                                .place = cmus_copy_string(row->place),
-                                                .class_name = cmus_copy_string(row->class_name),
-                                                .label = row->label,
-                                                .om = CMUS_NO_IMAGE,
-                                                .im = CMUS_NO_IMAGE});
+    cmus_case_list_add_case(
+        self->list,
+        &(cmus_source_case){.case_id = cmus_identity_case(*case_id ? identity : NULL, case_id),
+                            .patient_id = cmus_identity_patient(*row->patient_id ? identity : NULL, row->patient_id),
+                            .place = cmus_copy_string(row->place),
+                            .class_name = cmus_copy_string(row->class_name),
+                            .label = row->label,
+                            .om = CMUS_NO_IMAGE,
+                            .im = CMUS_NO_IMAGE});
 }
 
 static void reject_long(const cmus_row_adder *self, size_t number) {

@@ -56,14 +56,6 @@ static void note(const scan *self, cmus_severity severity, const char *path, con
     cmus_free(shown);
 }
 
-/* What is no folder where one should be. */
-static void note_file(const scan *self, const char *path, const char *what) {
-    if (cmus_tree_is_dead_link(path))
-        note(self, CMUS_DEFECT, path, "a symbolic link that leads nowhere");
-    else
-        note(self, CMUS_WARNING, path, what);
-}
-
 static int compare_folders(const void *a, const void *b) {
     const patient_folder *x = a, *y = b;
     int order = cmus_compare_natural(x->name, y->name);
@@ -95,10 +87,10 @@ static void list_patients(scan *self, const char *class_path) {
         if (cmus_tree_is_litter(names[i]))
             continue;
         char *path = cmus_path_join(class_path, names[i]);
-        if (cmus_folder_exists(path))
+        if (cmus_folder_exists(path) || cmus_tree_is_dead_link(path))
             add_patient(self, path, names[i]);
         else
-            note_file(self, path, "is not used: not in a folder of a patient");
+            note(self, CMUS_WARNING, path, "is not used: not in a folder of a patient");
         cmus_free(path);
     }
     cmus_names_free(names, count);
@@ -170,6 +162,12 @@ static void report_empty_class(const scan *self, const char *name) {
                           "a class folder without folders of patients; remove it, or name the classes by --classes");
 }
 
+/* One defect for the folder: all of its cases will be rejected. */
+static void note_stranger(const scan *self, const char *path, const char *why) {
+    note(self, CMUS_DEFECT, path, why);
+    self->findings->list[self->findings->count - 1].of_rejected = true;
+}
+
 /* The cases of the class's folders in all sources. */
 static void scan_class(scan *self, int label, const char *name, const char *stranger) {
     size_t first = self->patients.count;
@@ -177,7 +175,7 @@ static void scan_class(scan *self, int label, const char *name, const char *stra
         char *path = cmus_path_join(self->sources[s], name);
         if (cmus_folder_exists(path)) {
             if (stranger)
-                note(self, CMUS_DEFECT, path, stranger);
+                note_stranger(self, path, stranger);
             list_patients(self, path);
         }
         cmus_free(path);
@@ -209,8 +207,10 @@ static cmus_status scan_source(scan *self, const char *source) {
         if (cmus_tree_is_litter(names[i]))
             continue;
         char *path = cmus_path_join(source, names[i]);
-        if (!cmus_folder_exists(path))
-            note_file(self, path, "is not used: not in a folder of a class and patient");
+        if (cmus_tree_is_dead_link(path))
+            note(self, CMUS_DEFECT, path, "a symbolic link that leads nowhere");
+        else if (!cmus_folder_exists(path))
+            note(self, CMUS_WARNING, path, "is not used: not in a folder of a class and patient");
         else if (cmus_case_list_class(self->list, names[i]) < 0) {
             if (self->options->classes || !is_good_name(names[i]))
                 add_stranger(self, names[i]);

@@ -2,6 +2,7 @@
 #ifndef CMUS_FINDINGS_H
 #define CMUS_FINDINGS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "cmus/status.h"
@@ -13,7 +14,8 @@ typedef struct cmus_finding {
     char *case_id; /* "": of no case */
     char *place;   /* file or folder */
     char *what;
-    size_t kind; /* number in the list of kinds */
+    size_t kind;      /* number in the list of kinds */
+    bool of_rejected; /* a defect that names no case, but all cases that it concerns are rejected */
 } cmus_finding;
 
 /* Findings that say the same of different things. */

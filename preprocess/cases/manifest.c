@@ -77,7 +77,15 @@ static int compare_ids(const void *a, const void *b) {
     return order ? order : (x > y) - (x < y);
 }
 
-/* Of cases with one id nobody can tell which is right: all are rejected. */
+/* The case's id is that of another too. Nobody can tell which is right: each of them is rejected. */
+static void reject_equal_id(const cmus_manifest_table *table, cmus_case_list *list, const cmus_source_case *one,
+                            const cmus_source_case *other) {
+    char *what = cmus_format_string("the case id %s is also that of %s", one->case_id, other->place);
+    cmus_findings_add_kind(table->findings, "case id", CMUS_DEFECT, one->case_id, one->place, "%s", what);
+    cmus_case_list_reject(list, (size_t)(one - list->cases), what);
+    cmus_free(what);
+}
+
 static void report_equal_ids(const cmus_manifest_table *table, cmus_case_list *list) {
     cmus_source_case **cases = cmus_allocate(list->case_count, sizeof *cases);
     for (size_t i = 0; i < list->case_count; i++)
@@ -87,14 +95,10 @@ static void report_equal_ids(const cmus_manifest_table *table, cmus_case_list *l
     for (size_t first = 0, end; first < list->case_count; first = end) {
         for (end = first + 1; end < list->case_count && strcmp(cases[end]->case_id, cases[first]->case_id) == 0;)
             end++;
-        for (size_t i = first; end > first + 1 && *cases[i]->case_id && i < end; i++) {
-            const char *other = cases[i == first ? first + 1 : first]->place;
-            char *what = cmus_format_string("the case id %s is also that of %s", cases[i]->case_id, other);
-            cmus_findings_add_kind(table->findings, "case id", CMUS_DEFECT, cases[i]->case_id, cases[i]->place, "%s",
-                                   what);
-            cmus_case_list_reject(list, (size_t)(cases[i] - list->cases), what);
-            cmus_free(what);
-        }
+        if (end == first + 1 || !*cases[first]->case_id)
+            continue;
+        for (size_t i = first; i < end; i++)
+            reject_equal_id(table, list, cases[i], cases[i == first ? first + 1 : first]);
     }
     cmus_free(cases);
 }

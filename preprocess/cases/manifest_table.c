@@ -115,6 +115,7 @@ void cmus_manifest_reject(cmus_manifest_table *table, cmus_manifest_line *line, 
                           const char *what) {
     char *shown = *line->case_id ? cmus_identity_case(table->options->identity, line->case_id) : NULL;
     cmus_findings_add_kind(table->findings, kind, CMUS_DEFECT, shown, line->place, "%s", what);
+    table->findings->list[table->findings->count - 1].of_rejected = true; /* also if it has no case id */
     cmus_free(shown);
     char **why = whole ? &line->rejected : &line->spoilt;
     if (!*why)

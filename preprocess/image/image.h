@@ -15,6 +15,7 @@ typedef enum cmus_image_type { CMUS_JPEG, CMUS_PNG, CMUS_TIFF } cmus_image_type;
 typedef struct cmus_image {
     int width, height, channels; /* 1: gray, 3: RGB */
     uint8_t *pixels;             /* [height][width][channels] */
+    size_t capacity;             /* bytes that `pixels` has room for */
     cmus_image_type type;
     int bits;          /* of a sample in the file */
     bool more_pages;   /* a TIFF file of several images, of which this is the first */
@@ -36,8 +37,8 @@ cmus_decode_options cmus_decode_defaults(void);
 
 /* Decodes a file's content as gray or RGB, upright by its EXIF orientation, transparent pixels over white; an RGB file
  * with nothing but gray comes out as gray. What kind of file it is, is seen by its first bytes. FORMAT (any damage,
- * also what the libraries only warn of), LIMIT; the message does not name the file. Free the image by
- * cmus_image_free(). */
+ * also what the libraries only warn of), LIMIT; the message does not name the file. image: zeros, or
+ * one of before, whose memory is used again. Free it by cmus_image_free(). */
 cmus_status cmus_image_decode(const uint8_t *data, size_t size, const cmus_decode_options *options, cmus_image *image);
 void cmus_image_free(cmus_image *image);
 

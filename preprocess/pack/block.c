@@ -8,7 +8,7 @@
 #include "cmus/memory.h"
 
 /* A block file: MAGIC, key, bytes of pixels; the pixels; the records with their texts; XXH3 of all before. */
-static const uint64_t MAGIC = 0x314B434F4C423173; /* changes with the form of the records */
+static const uint64_t MAGIC = 0x324B434F4C423173; /* changes with the form of the records */
 enum { HEADER_BYTES = 24, HASH_BYTES = 8, MOST_IMAGES = 16 };
 static const size_t BLOCK_BYTES = (size_t)4 << 20;
 static const size_t FILE_LIMIT = (size_t)1 << 31;
@@ -53,6 +53,7 @@ uint8_t *cmus_block_buffer_room(const cmus_block_buffer *buffer) {
 
 void cmus_block_buffer_keep(cmus_block_buffer *buffer, size_t size, cmus_prepared_image *prepared) {
     prepared->place = buffer->used;
+    prepared->pixels = cmus_hash_bytes(buffer->bytes + buffer->used, size);
     buffer->used += size;
 }
 
@@ -116,6 +117,19 @@ cmus_status cmus_block_write(const cmus_block_store *store, size_t block, uint64
     return status;
 }
 
+static size_t pixel_bytes(const cmus_block_store *store, const cmus_prepared_image *prepared) {
+    return (prepared->gray ? 1 : 3) * pixels_of(store);
+}
+
+/* Whether the pixels of all images lie before `end`. */
+static bool are_inside(const cmus_block_store *store, const cmus_prepared_image *prepared, size_t count, size_t end) {
+    for (size_t i = 0; i < count; i++)
+        if (!prepared[i].damage && (prepared[i].place < HEADER_BYTES || prepared[i].place > end ||
+                                    pixel_bytes(store, &prepared[i]) > end - prepared[i].place))
+            return false;
+    return true;
+}
+
 /* Whether the file's bytes are a block of this key, and its records. */
 static bool parse_block(const cmus_block_store *store, const uint8_t *bytes, size_t size, uint64_t key,
                         cmus_prepared_image *prepared, size_t count) {
@@ -129,7 +143,8 @@ static bool parse_block(const cmus_block_store *store, const uint8_t *bytes, siz
     size_t end = HEADER_BYTES + (size_t)header[2], rest = size - HASH_BYTES - end;
     const uint64_t hashes[] = {cmus_hash_bytes(bytes, end), cmus_hash_bytes(bytes + end, rest)};
     memcpy(&hash, bytes + size - HASH_BYTES, HASH_BYTES);
-    return hash == cmus_hash_bytes(hashes, sizeof hashes) && cmus_prepared_unpack(bytes + end, rest, prepared, count);
+    return hash == cmus_hash_bytes(hashes, sizeof hashes) && cmus_prepared_unpack(bytes + end, rest, prepared, count) &&
+           are_inside(store, prepared, count, end);
 }
 
 bool cmus_block_read(const cmus_block_store *store, size_t block, uint64_t key, cmus_prepared_image *prepared) {
@@ -167,7 +182,10 @@ static cmus_status read_at(const char *path, uint64_t place, uint8_t *bytes, siz
 cmus_status cmus_block_pixels(const cmus_block_store *store, size_t image, const cmus_prepared_image *prepared,
                               uint8_t *pixels) {
     char *path = block_path(store, image / store->images_per_block);
-    cmus_status status = read_at(path, prepared->place, pixels, (prepared->gray ? 1 : 3) * pixels_of(store));
+    size_t bytes = pixel_bytes(store, prepared);
+    cmus_status status = read_at(path, prepared->place, pixels, bytes);
+    if (status == CMUS_OK && cmus_hash_bytes(pixels, bytes) != prepared->pixels)
+        status = cmus_fail(CMUS_ERROR_CHECKSUM, "%s: not what was written a while ago; is the disk damaged?", path);
     cmus_free(path);
     return status;
 }

@@ -17,14 +17,15 @@
 
 /* What is known of an image after it was decoded. */
 typedef struct cmus_prepared_image {
-    bool gray; /* all pixels: the block holds one channel */
-    bool more_pages, has_position, has_person;
-    cmus_image_type type;
-    int bits, width, height;       /* of the source image, upright */
-    char sha256[CMUS_SHA256_TEXT]; /* of the source file */
+    char *damage;                      /* why it can't be used, without its name; NULL: it can. Owned. */
+    uint64_t place;                    /* of its pixels in its block */
+    uint64_t pixels;                   /* their XXH3 */
+    uint8_t sha256[CMUS_SHA256_BYTES]; /* of the source file */
     cmus_image_measures measures;
-    uint64_t place; /* of its pixels in its block */
-    char *damage;   /* why it can't be used, without its name; NULL: it can. Owned. */
+    cmus_image_type type;
+    int bits, width, height; /* of the source image, upright */
+    bool gray;               /* all pixels: the block holds one channel */
+    bool more_pages, has_position, has_person;
 } cmus_prepared_image;
 
 /* Where blocks are, and how images are dealt out to them. */
@@ -51,7 +52,7 @@ void cmus_block_buffer_end(cmus_block_buffer *buffer);
 void cmus_block_buffer_clear(cmus_block_buffer *buffer);
 /* Where the pixels of the next image go: room for [S][S][3]. */
 uint8_t *cmus_block_buffer_room(const cmus_block_buffer *buffer);
-/* Keeps `size` bytes that were put there; sets prepared->place. */
+/* Keeps `size` bytes that were put there; sets prepared->place and prepared->pixels. */
 void cmus_block_buffer_keep(cmus_block_buffer *buffer, size_t size, cmus_prepared_image *prepared);
 
 /* Writes the block. key: what it depends on; prepared [images of the block]. IO. */
@@ -67,8 +68,8 @@ void cmus_prepared_pack(const cmus_prepared_image *prepared, size_t count, uint8
 bool cmus_prepared_unpack(const uint8_t *bytes, size_t size, cmus_prepared_image *prepared, size_t count);
 void cmus_prepared_free(cmus_prepared_image *prepared, size_t count);
 
-/* Reads the pixels of an image: [S][S] if prepared->gray, else [S][S][3]. May be called by several threads. IO, FORMAT.
- */
+/* Reads the pixels of an image: [S][S] if prepared->gray, else [S][S][3]. May be called by several threads. IO;
+ * CHECKSUM if they are not those that were written. */
 cmus_status cmus_block_pixels(const cmus_block_store *store, size_t image, const cmus_prepared_image *prepared,
                               uint8_t *pixels);
 

@@ -8,6 +8,7 @@
 #include "cmus/log.h"
 #include "cmus/memory.h"
 #include "cmus/program.h"
+#include "cmus/stop.h"
 #include "shard_writer.h"
 #include "statistics.h"
 
@@ -69,6 +70,7 @@ static shard_plan plan_shard(const builder *self, size_t first) {
 /* Image `number` of the shard out of the blocks, gray repeated where RGB is wanted. */
 static cmus_status give_image(void *data, size_t number, int channels, uint8_t *pixels) {
     const builder *self = data;
+    CMUS_TRY(cmus_stop_check());
     size_t image = self->image_of[number];
     size_t count = (size_t)self->options->image_size * (size_t)self->options->image_size;
     const cmus_prepared_image *prepared = &self->prepared[image];
@@ -91,9 +93,10 @@ typedef struct shard_tables {
 } shard_tables;
 
 static void add_image(builder *self, shard_tables *tables, size_t image) {
+    char sha256[CMUS_SHA256_TEXT];
+    cmus_sha256_spell(self->prepared[image].sha256, sha256);
     self->image_of[tables->images] = image;
-    tables->source[tables->images++] =
-        cmus_format_string("%s  %s", self->prepared[image].sha256, self->list->images[image].source);
+    tables->source[tables->images++] = cmus_format_string("%s  %s", sha256, self->list->images[image].source);
 }
 
 static void make_tables(builder *self, const shard_plan *plan, shard_tables *tables) {
@@ -152,7 +155,7 @@ static uint64_t shard_key(const builder *self, const shard_plan *plan, const sha
     }
     for (size_t i = 0; i < tables->images; i++, key[0] = cmus_hash_bytes(key, sizeof key)) {
         const cmus_prepared_image *image = &self->prepared[self->image_of[i]];
-        const uint64_t one[] = {cmus_hash_bytes(tables->source[i], strlen(tables->source[i])), image->measures.content};
+        const uint64_t one[] = {cmus_hash_bytes(tables->source[i], strlen(tables->source[i])), image->pixels};
         key[1] = cmus_hash_bytes(one, sizeof one);
     }
     return key[0];
@@ -239,14 +242,6 @@ static int count_patients(const cmus_case_list *list) {
     return patients;
 }
 
-/* Those of all cases: an image that two cases share is packed twice. */
-static int64_t count_images(const cmus_case_list *list) {
-    int64_t images = 0;
-    for (size_t i = 0; i < list->case_count; i++)
-        images += (int64_t)single_images(list) + bag_size(list, &list->cases[i]);
-    return images;
-}
-
 /* The shards of this rank; the entries of the others have no SHA-256 yet. */
 static cmus_status write_own_shards(builder *self, cmus_dataset_index *index) {
     const cmus_communicator *communicator = self->communicator;
@@ -296,7 +291,7 @@ cmus_status cmus_build_dataset(const cmus_communicator *communicator, const char
                                 .classes = cmus_allocate(list->class_count, sizeof *index.classes),
                                 .cases = (int)list->case_count,
                                 .patients = count_patients(list),
-                                .images = count_images(list),
+                                .images = (int64_t)cmus_case_list_count_images(list),
                                 .options = cmus_copy_string(options->options),
                                 .statistics = cmus_describe_images(list, prepared)};
     memcpy(index.has, list->has, sizeof index.has);

@@ -7,7 +7,7 @@
 #include "cmus/memory.h"
 
 /* Nearly black: the mean and two deviations, so nearly all pixels, are below this gray value. */
-static const float BLACK = 12;
+static const float BLACK = 9;
 /* Almost one colour: the gray values differ by less. */
 enum { FLAT = 8 };
 
@@ -126,8 +126,8 @@ static void check_patients(cmus_check *check) {
 static void check_damage(const cmus_check *check, size_t image) {
     for (size_t use = check->first_use[image]; use < check->first_use[image + 1]; use++) {
         size_t number = check->uses[use];
-        cmus_findings_add(check->findings, CMUS_DEFECT, check->list->cases[number].case_id,
-                          check->list->images[image].shown, "%s", check->prepared[image].damage);
+        cmus_findings_add_kind(check->findings, "damaged file", CMUS_DEFECT, check->list->cases[number].case_id,
+                               check->list->images[image].shown, "%s", check->prepared[image].damage);
         cmus_check_reject(check, number);
     }
 }
@@ -226,7 +226,8 @@ static bool is_lost(const cmus_case_list *list, size_t label) {
 
 static cmus_status judge_skipping(const cmus_case_list *list, const cmus_findings *findings) {
     for (size_t i = 0; i < findings->count; i++)
-        if (findings->list[i].severity == CMUS_DEFECT && findings->list[i].case_id[0] == '\0')
+        if (findings->list[i].severity == CMUS_DEFECT && findings->list[i].case_id[0] == '\0' &&
+            !findings->list[i].of_rejected)
             return cmus_fail(CMUS_ERROR_DATA, "%s: %s; this concerns no single case that could be skipped",
                              findings->list[i].place, findings->list[i].what);
     for (size_t i = 0; i < list->class_count; i++)

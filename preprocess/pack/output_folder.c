@@ -6,11 +6,15 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cmus/file.h"
 #include "cmus/log.h"
 #include "cmus/memory.h"
+
+/* How long ranks of a killed run are waited for: 10 seconds. */
+enum { PAUSES = 200, PAUSE_NANOSECONDS = 50000000 };
 
 static cmus_status check_free(const char *path) {
     struct stat info;
@@ -28,20 +32,62 @@ static cmus_status check_free(const char *path) {
     return CMUS_OK;
 }
 
+static cmus_status being_made(const cmus_output_folder *folder) {
+    return cmus_fail(CMUS_ERROR_ARGUMENT, "%s: another process is making this data set now", folder->path);
+}
+
+/* Whether the descriptor is still that of the file of this name: who had the lock may have removed it with the folder.
+ */
+static bool is_same_file(int descriptor, const char *path) {
+    struct stat own, named;
+    return fstat(descriptor, &own) == 0 && stat(path, &named) == 0 && own.st_dev == named.st_dev &&
+           own.st_ino == named.st_ino;
+}
+
 /* The lock is a file, since not all network file systems lock folders; it ends with the process. */
 static cmus_status take_lock(cmus_output_folder *folder) {
     char *path = cmus_path_join(folder->partial, "lock");
     cmus_status status = CMUS_OK;
-    folder->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (folder->lock < 0)
+    int lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (lock < 0)
         status = cmus_fail(CMUS_ERROR_IO, "can't write %s: %s", path, strerror(errno));
-    else if (flock(folder->lock, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-        close(folder->lock);
-        folder->lock = -1;
-        status = cmus_fail(CMUS_ERROR_ARGUMENT, "%s: another process is making this data set now", folder->path);
-    }
+    else if ((flock(lock, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) || !is_same_file(lock, path)) {
+        close(lock);
+        status = being_made(folder);
+    } else
+        folder->lock = lock;
     cmus_free(path);
     return status;
+}
+
+static int open_rank_lock(const char *scratch) {
+    char *path = cmus_path_join(scratch, "ranks");
+    int lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    cmus_free(path);
+    return lock;
+}
+
+void cmus_output_folder_join(const char *scratch) {
+    int lock = open_rank_lock(scratch);
+    if (lock >= 0)
+        flock(lock, LOCK_SH | LOCK_NB); /* open to the end of the process */
+}
+
+/* Rank 0 of a run is gone, but other ranks may live a moment longer and write. */
+static cmus_status wait_for_ranks(const cmus_output_folder *folder) {
+    const struct timespec pause = {.tv_nsec = PAUSE_NANOSECONDS};
+    int lock = open_rank_lock(folder->scratch), failed = 0;
+    if (lock < 0)
+        return cmus_fail(CMUS_ERROR_IO, "can't write in %s: %s", folder->scratch, strerror(errno));
+    for (int i = 0; i < PAUSES; i++) {
+        failed = flock(lock, LOCK_EX | LOCK_NB);
+        if (failed == 0 || errno != EWOULDBLOCK)
+            break;
+        nanosleep(&pause, NULL);
+    }
+    bool busy = failed != 0 && errno == EWOULDBLOCK;
+    close(lock);
+    return busy ? being_made(folder) : CMUS_OK;
 }
 
 static bool is_named(const char *name, const char *const *names, size_t count) {
@@ -76,13 +122,20 @@ cmus_status cmus_output_folder_begin(const char *path, cmus_output_folder *folde
     CMUS_TRY(check_free(folder->path));
     CMUS_TRY(cmus_folder_make(folder->partial));
     CMUS_TRY(take_lock(folder));
-    return cmus_folder_make(folder->scratch);
+    CMUS_TRY(cmus_folder_make(folder->scratch));
+    return wait_for_ranks(folder);
 }
 
 cmus_status cmus_output_folder_commit(cmus_output_folder *folder, const char *const *names, size_t count) {
     CMUS_TRY(remove_others(folder, names, count));
     CMUS_TRY(cmus_folder_sync(folder->partial));
     return cmus_file_take_over(folder->partial, folder->path);
+}
+
+void cmus_output_folder_keep(cmus_output_folder *folder) {
+    if (folder->lock >= 0)
+        close(folder->lock);
+    folder->lock = -1;
 }
 
 void cmus_output_folder_end(cmus_output_folder *folder) {

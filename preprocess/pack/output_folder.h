@@ -14,8 +14,13 @@ typedef struct cmus_output_folder {
 } cmus_output_folder;
 
 /* Makes the partial folder; what a killed run left there stays. ARGUMENT if PATH exists and is not an empty folder, or
- * if another process is making it now. IO. */
+ * if another process is making it now. If ranks of a killed run are still at work there, waits some seconds for their
+ * end. IO. */
 cmus_status cmus_output_folder_begin(const char *path, cmus_output_folder *folder);
+/* Tells a later begin() that this process, a rank of the run, writes in the scratch folder; to its end. */
+void cmus_output_folder_join(const char *scratch);
+/* Leaves the partial folder there for the same command to continue, in place of its removal. */
+void cmus_output_folder_keep(cmus_output_folder *folder);
 /* Removes all from the partial folder but the named files [count], and renames it to its final name. IO. */
 cmus_status cmus_output_folder_commit(cmus_output_folder *folder, const char *const *names, size_t count);
 /* Removes the partial folder, if it is still there, and frees all. Does not change the kept message. */

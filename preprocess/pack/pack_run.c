@@ -72,7 +72,7 @@ static cmus_status prepare(run *self, const char *scratch) {
     self->prepared = cmus_allocate(self->list.image_count, sizeof *self->prepared);
     CMUS_TRY(cmus_prepare_images(self->communicator, &self->list, &self->store, &how, self->prepared, &continued));
     if (self->communicator->rank == 0 && continued)
-        cmus_info("%zu of %zu images were there from a run that was ended", continued, self->list.image_count);
+        cmus_info("continued: %zu of %zu images were there", continued, self->list.image_count);
     return CMUS_OK;
 }
 
@@ -155,7 +155,7 @@ static cmus_status finish(run *self, int shards) {
     if (options->preview)
         CMUS_TRY(cmus_preview_write(self->folder.path, options->preview));
     cmus_info("%s: %zu cases, %zu images, %zu classes", self->folder.path, self->list.case_count,
-              self->list.image_count, self->list.class_count);
+              cmus_case_list_count_images(&self->list), self->list.class_count);
     return CMUS_OK;
 }
 
@@ -166,6 +166,8 @@ static cmus_status steps(run *self) {
     cmus_case_list_broadcast(communicator, &self->list);
     char *scratch = share_text(communicator, self->folder.scratch);
     int shards = 0;
+    if (communicator->ranks > 1)
+        cmus_output_folder_join(scratch);
     cmus_status status = prepare(self, scratch);
     if (status == CMUS_OK)
         status = cmus_agree(communicator, first ? check(self) : CMUS_OK);
@@ -182,6 +184,11 @@ static cmus_status steps(run *self) {
 cmus_status cmus_pack_run(const cmus_communicator *communicator, const cmus_pack_options *options) {
     run self = {.communicator = communicator, .options = options, .folder.lock = -1};
     cmus_status status = steps(&self);
+    if (status == CMUS_STOPPED) {
+        cmus_fail_in(status, "%s", options->out);
+        status = cmus_fail(status, "%s; the same command continues", cmus_last_error());
+        cmus_output_folder_keep(&self.folder);
+    }
     if (self.prepared)
         cmus_prepared_free(self.prepared, self.list.image_count);
     cmus_case_list_free(&self.list);

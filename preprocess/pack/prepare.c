@@ -5,6 +5,7 @@
 #include "cmus/log.h"
 #include "cmus/memory.h"
 #include "cmus/program.h"
+#include "cmus/stop.h"
 #include "source_file.h"
 
 typedef struct work {
@@ -30,7 +31,7 @@ static bool decode_image(const work *self, size_t i, cmus_source_buffer *source,
     cmus_prepared_image *own = &self->prepared[i];
     cmus_status status = cmus_source_read(self->list->images[i].path, source);
     if (status == CMUS_OK) {
-        cmus_sha256(source->bytes, source->size, own->sha256);
+        cmus_sha256_bytes(source->bytes, source->size, own->sha256);
         status = cmus_image_decode(source->bytes, source->size, &self->options->decode, image);
     }
     if (status != CMUS_OK)
@@ -38,26 +39,32 @@ static bool decode_image(const work *self, size_t i, cmus_source_buffer *source,
     return status == CMUS_OK;
 }
 
-static void prepare_image(const work *self, size_t i, cmus_source_buffer *source, cmus_block_buffer *buffer) {
-    cmus_image image = {0};
-    if (!decode_image(self, i, source, &image))
+/* What a thread works with; images follow each other in the same memory. */
+typedef struct hands {
+    cmus_source_buffer source;
+    cmus_image image;
+    cmus_block_buffer buffer;
+} hands;
+
+static void prepare_image(const work *self, size_t i, hands *with) {
+    cmus_image *image = &with->image;
+    if (!decode_image(self, i, &with->source, image))
         return;
     cmus_prepared_image *own = &self->prepared[i];
     int size = self->store->image_size;
     size_t count = (size_t)size * (size_t)size;
-    uint8_t *pixels = cmus_block_buffer_room(buffer);
-    cmus_image_resize(&image, self->options->filter, size, size, pixels);
-    own->gray = image.channels == 1 || reduce_to_gray(pixels, count);
-    own->type = image.type;
-    own->bits = image.bits;
-    own->width = image.width;
-    own->height = image.height;
-    own->more_pages = image.more_pages;
-    own->has_position = image.has_position;
-    own->has_person = image.has_person;
-    cmus_measure_image(&image, pixels, size, own->gray ? 1 : 3, &own->measures);
-    cmus_block_buffer_keep(buffer, own->gray ? count : 3 * count, own);
-    cmus_image_free(&image);
+    uint8_t *pixels = cmus_block_buffer_room(&with->buffer);
+    cmus_image_resize(image, self->options->filter, size, size, pixels);
+    own->gray = image->channels == 1 || reduce_to_gray(pixels, count);
+    own->type = image->type;
+    own->bits = image->bits;
+    own->width = image->width;
+    own->height = image->height;
+    own->more_pages = image->more_pages;
+    own->has_position = image->has_position;
+    own->has_person = image->has_person;
+    cmus_measure_image(image, pixels, size, own->gray ? 1 : 3, &own->measures);
+    cmus_block_buffer_keep(&with->buffer, own->gray ? count : 3 * count, own);
 }
 
 /* What the content of a block depends on: the program, the options, and which files there are in which state. */
@@ -77,12 +84,6 @@ static uint64_t block_key(const work *self, size_t first, size_t count) {
     }
     return key;
 }
-
-/* What a thread works with. */
-typedef struct hands {
-    cmus_source_buffer source;
-    cmus_block_buffer buffer;
-} hands;
 
 /* A block with a damaged image is not taken again: the user may have mended what keeps its size and time, such as
  * rights to read it. */
@@ -112,8 +113,10 @@ static cmus_status prepare_block(const work *self, size_t block, hands *own, siz
         forget(prepared, count);
     }
     cmus_block_buffer_clear(&own->buffer);
-    for (size_t i = first; i < first + count; i++)
-        prepare_image(self, i, &own->source, &own->buffer);
+    for (size_t i = first; i < first + count; i++) {
+        CMUS_TRY(cmus_stop_check());
+        prepare_image(self, i, own);
+    }
     return cmus_block_write(self->store, block, key, &own->buffer, prepared);
 }
 
@@ -160,6 +163,7 @@ static cmus_status prepare_own(const work *self, size_t *continued) {
         }
         cmus_block_buffer_end(&own.buffer);
         cmus_source_buffer_free(&own.source);
+        cmus_image_free(&own.image);
     }
     *continued = there;
     if (first_status != CMUS_OK) {

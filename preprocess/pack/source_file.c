@@ -11,7 +11,8 @@
 static const int64_t FILE_LIMIT = (int64_t)2 << 30;
 
 static cmus_file_state state_of(const struct stat *info) {
-    return (cmus_file_state){(int64_t)info->st_size, (int64_t)info->st_mtim.tv_sec, (int64_t)info->st_mtim.tv_nsec};
+    return (cmus_file_state){(int64_t)info->st_size, (int64_t)info->st_mtim.tv_sec, (int64_t)info->st_mtim.tv_nsec,
+                             (int64_t)info->st_ctim.tv_sec, (int64_t)info->st_ctim.tv_nsec};
 }
 
 cmus_file_state cmus_file_state_of(const char *path) {
@@ -52,8 +53,8 @@ static cmus_status read_open(int descriptor, cmus_source_buffer *buffer) {
     ssize_t got = read_whole(descriptor, buffer->bytes, size + 1); /* one more, to see that nothing follows */
     if (got < 0 || fstat(descriptor, &after) != 0)
         return cmus_fail(CMUS_ERROR_IO, "can't be read: %s", strerror(errno));
-    cmus_file_state first = state_of(&before), last = state_of(&after);
-    if ((size_t)got != size || memcmp(&first, &last, sizeof first) != 0)
+    if ((size_t)got != size || before.st_size != after.st_size || before.st_mtim.tv_sec != after.st_mtim.tv_sec ||
+        before.st_mtim.tv_nsec != after.st_mtim.tv_nsec)
         return cmus_fail(CMUS_ERROR_DATA, "the file changed while it was read; pack again when it is complete");
     buffer->size = size;
     return CMUS_OK;

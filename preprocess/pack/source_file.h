@@ -7,9 +7,10 @@
 
 #include "cmus/status.h"
 
-/* What tells whether a file is still the one that was read. All zeros: it can't be looked at. */
+/* What tells whether a file is still the one that was read. All zeros: it can't be looked at. The time of the last
+ * change of its entry (ctime) is that of a copy that was given the size and time of the original. */
 typedef struct cmus_file_state {
-    int64_t size, seconds, nanoseconds; /* of the last change */
+    int64_t size, seconds, nanoseconds, entry_seconds, entry_nanoseconds;
 } cmus_file_state;
 
 cmus_file_state cmus_file_state_of(const char *path);

@@ -14,8 +14,8 @@
 
 static const size_t MANIFEST_LIMIT = (size_t)64 << 20;
 
-static void to_text(const unsigned char *hash, char text[CMUS_SHA256_TEXT]) {
-    for (int i = 0; i < 32; i++)
+void cmus_sha256_spell(const uint8_t hash[CMUS_SHA256_BYTES], char text[CMUS_SHA256_TEXT]) {
+    for (int i = 0; i < CMUS_SHA256_BYTES; i++)
         snprintf(text + 2 * i, 3, "%02x", hash[i]);
 }
 
@@ -36,7 +36,7 @@ static void end_digest(EVP_MD_CTX *context, char text[CMUS_SHA256_TEXT]) {
     if (EVP_DigestFinal_ex(context, hash, &length) != 1 || length != 32)
         cmus_fatal("libcrypto can't compute SHA-256");
     EVP_MD_CTX_free(context);
-    to_text(hash, text);
+    cmus_sha256_spell(hash, text);
 }
 
 void cmus_sha256(const void *data, size_t size, char text[CMUS_SHA256_TEXT]) {
@@ -45,12 +45,18 @@ void cmus_sha256(const void *data, size_t size, char text[CMUS_SHA256_TEXT]) {
     end_digest(context, text);
 }
 
+void cmus_sha256_bytes(const void *data, size_t size, uint8_t hash[CMUS_SHA256_BYTES]) {
+    unsigned length = 0;
+    if (EVP_Digest(data, size, hash, &length, EVP_sha256(), NULL) != 1 || length != CMUS_SHA256_BYTES)
+        cmus_fatal("libcrypto can't compute SHA-256");
+}
+
 void cmus_hmac_sha256(const void *key, size_t key_size, const void *data, size_t size, char text[CMUS_SHA256_TEXT]) {
     unsigned char hash[EVP_MAX_MD_SIZE];
     unsigned length = 0;
     if (!HMAC(EVP_sha256(), key, (int)key_size, data, size, hash, &length) || length != 32)
         cmus_fatal("libcrypto can't compute HMAC-SHA256");
-    to_text(hash, text);
+    cmus_sha256_spell(hash, text);
 }
 
 /* Where the bytes of a file go as they are read; to -1: nowhere. */

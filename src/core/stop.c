@@ -17,8 +17,17 @@ void cmus_stop_listen(void) {
     sigaction(SIGTERM, &action, NULL);
 }
 
+void cmus_stop_listen_interrupt(void) {
+    struct sigaction action = {.sa_handler = take_down, .sa_flags = SA_RESTART | (int)SA_RESETHAND};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+}
+
 cmus_status cmus_stop_check(void) {
     if (!asked)
         return CMUS_OK;
-    return cmus_fail(CMUS_STOPPED, "stopped by %s", asked == SIGUSR1 ? "SIGUSR1" : "SIGTERM");
+    return cmus_fail(CMUS_STOPPED, "stopped by %s",
+                     asked == SIGUSR1  ? "SIGUSR1"
+                     : asked == SIGINT ? "SIGINT"
+                                       : "SIGTERM");
 }

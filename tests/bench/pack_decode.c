@@ -1,5 +1,5 @@
-/* Seconds of decoding alone, with all threads: pack_decode LIST, the paths of image files, one a line. Files are in memory
- * before the clock starts; nothing is resized, hashed or kept. */
+/* Seconds of decoding alone, with all threads: pack_decode LIST, the paths of image files, one a line. Files are in
+ * memory before the clock starts; nothing is resized, hashed or kept. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,12 +42,15 @@ static file *read_files(char *list, size_t *count) {
 static double decode_all(const file *files, size_t count) {
     cmus_decode_options options = cmus_decode_defaults();
     double pixels = 0;
-#pragma omp parallel for schedule(dynamic) reduction(+ : pixels)
-    for (size_t i = 0; i < count; i++) {
-        cmus_image image;
-        if (cmus_image_decode((const uint8_t *)files[i].data, files[i].size, &options, &image) != CMUS_OK)
-            cmus_fatal("%s: %s", files[i].path, cmus_last_error());
-        pixels += (double)image.width * image.height;
+#pragma omp parallel reduction(+ : pixels)
+    {
+        cmus_image image = {0};
+#pragma omp for schedule(dynamic)
+        for (size_t i = 0; i < count; i++) {
+            if (cmus_image_decode((const uint8_t *)files[i].data, files[i].size, &options, &image) != CMUS_OK)
+                cmus_fatal("%s: %s", files[i].path, cmus_last_error());
+            pixels += (double)image.width * image.height;
+        }
         cmus_image_free(&image);
     }
     return pixels;

@@ -43,8 +43,9 @@ expect() {
   says "$@"
 }
 
-# leaves_nothing NAME: neither the folder nor a temporary one
+# leaves_nothing NAME: neither the folder nor a temporary one; findings may lie beside it
 leaves_nothing() {
+  rm -f "$1.findings.csv"
   compgen -G "$1*" >/dev/null && complain "left behind: $(compgen -G "$1*")"
 }
 
@@ -124,7 +125,7 @@ expect 1 "bad cases" "bad/A/p0/IM_x_1.jpg: damaged JPEG" "bad/B/p0/OM_x_1.png: d
   "bad/C/p1/TEM_x_10.tif: not a JPEG, PNG or TIFF" "bad/A/p1: a case without IM" "bad/A/p3: a case without TEM" \
   "bad/B/p3: a case without OM" "bad/C/p2: a case without OM" "bad/D: the class D is not among" \
   "warning: bad/notes.txt" "warning: bad/A/list.csv" "warning: bad/A/p4/report.pdf" "warning: bad/A/p4/XX_1.jpg" \
-  "bad/A/p4: has 2 OM images: the first, OM_x_0.png" "is not UTF-8" "nothing was written"
+  "bad/A/p4: has 2 OM images: the first, OM_x_0.png" "is not UTF-8" "nothing was packed"
 leaves_nothing never
 # every format, cut off; but for a page that nobody reads
 cp -r formats cut && rm cut/A/p1/TEM_tiff_pages.tif
@@ -202,7 +203,7 @@ for position in 20 150 400; do
 done
 rm -rf flipped && cp -r one flipped && rm flipped/shard-00001.h5 && flip flipped/shard-00000.h5 3000
 runs "$pack" --verify flipped
-expect 1 "a damaged and a missing shard" "flipped/shard-00000.h5: the content differs" "flipped/shard-00001.h5" "2 of"
+expect 1 "a damaged and a missing shard" "flipped/shard-00000.h5: the content differs" "flipped/shard-00001.h5" "2 files are damaged"
 runs "$split" flipped
 expect 1 "a missing shard" "flipped/shard-00001.h5: the shard is missing"
 rm -rf flipped && cp -r packed flipped && rm flipped/MANIFEST.sha256
@@ -214,9 +215,9 @@ expect 1 "no data set" "gray/dataset.json: not there"
 # --- no space left: while images are prepared, and while shards are written
 if [ "$(id -u)" = 0 ] && mkdir small && mount -t tmpfs -o size=1m small small 2>/dev/null; then
   mounted=$scratch/small
-  for run in 224:spool 96:shard-00000.h5; do
+  for run in 224:scratch/block- 96:shard-00000.h5; do
     runs "$pack" gray --out small/packed --size ${run%:*}
-    expect 1 "no space left at ${run%:*} pixels" "can't write small/packed.partial/${run#*:}: No space left on device"
+    expect 1 "no space left at ${run%:*} pixels" "can't write small/packed.partial/${run#*:}" "No space left on device"
     leaves_nothing small/packed
   done
 else

@@ -242,7 +242,7 @@ def formats(folder):
     tiff(case / "TEM_tiff_white.tif", picture(33, 44, "L"), photometric=0)
     tiff(case / "TEM_tiff_turned.tif", picture(33, 44, "L"), orientation=6)
     more_formats(case)
-    for width, height in ((1, 1), (3, 400), (400, 3), (64, 64), (63, 65), (1500, 1100)):
+    for width, height in ((2, 1), (3, 400), (400, 3), (64, 64), (63, 65), (1500, 1100)):
         Image.fromarray(picture(width, height)).save(case / f"TEM_size_{width}x{height}.png")
 
 

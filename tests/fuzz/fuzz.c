@@ -17,15 +17,19 @@ void cmus_fuzz_feature(uint64_t kind) {
     features[kind * 0x9E3779B97F4A7C15u >> 52] = 1; /* the upper 12 bits of the product: Fibonacci hashing */
 }
 
-/* Words of five letters and more count: numbers and short names in messages come from the input itself. */
+/* Words of five letters and more count: numbers, also hexadecimal ones, short names and what is quoted come from the
+ * input itself. */
 void cmus_fuzz_reached(const char *message) {
     enum { LONG_WORD = 5 };
-    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
     uint64_t hash = 0xCBF29CE484222325u; /* FNV-1a */
+    bool quoted = false;
     while (*message) {
         size_t length = strspn(message, letters);
-        for (size_t i = 0; length >= LONG_WORD && i < length; i++)
+        bool counts = !quoted && length >= LONG_WORD && strcspn(message, "0123456789") >= length;
+        for (size_t i = 0; counts && i < length; i++)
             hash = (hash ^ (uint8_t)message[i]) * 0x100000001B3u;
+        quoted ^= *message == '"';
         message += length ? length : 1;
     }
     cmus_fuzz_feature(hash);
@@ -53,7 +57,7 @@ const char *cmus_fuzz_file(const uint8_t *data, size_t size) {
     static char path[300];
     snprintf(path, sizeof path, "%s/" CMUS_FUZZ_FILE, cmus_fuzz_folder());
     FILE *file = fopen(path, "wb");
-    bool written = file && fwrite(data, 1, size, file) == size;
+    bool written = file && (size == 0 || fwrite(data, 1, size, file) == size);
     if (!file || fclose(file) != 0 || !written)
         cmus_fatal("%s can't be written: %s", path, strerror(errno));
     return path;

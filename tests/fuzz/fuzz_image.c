@@ -11,7 +11,8 @@ static unsigned magnitude(int size) {
 }
 
 static void note(const cmus_image *image) {
-    cmus_fuzz_feature(magnitude(image->width) * 32 + magnitude(image->height));
+    cmus_fuzz_feature(magnitude(image->width) * 32);
+    cmus_fuzz_feature(magnitude(image->height));
     cmus_fuzz_feature(0x10000 + (unsigned)image->bits * 16 + (unsigned)image->channels * 4 + image->more_pages * 2);
     cmus_fuzz_feature(0x20000 + image->has_position * 2 + image->has_person);
 }
@@ -26,7 +27,7 @@ static void resize(const cmus_image *image) {
 cmus_status cmus_fuzz_image(const uint8_t *data, size_t size) {
     cmus_decode_options options = cmus_decode_defaults();
     options.pixel_limit = 65536;
-    cmus_image image;
+    cmus_image image = {0};
     cmus_status status = cmus_image_decode(data, size, &options, &image);
     if (status != CMUS_OK) {
         cmus_fuzz_reached(cmus_last_error());

@@ -35,7 +35,7 @@ static cmus_status decode(const file *from, cmus_image *image) {
 
 /* It is refused with that status, and the message has the text in it. */
 static bool refuses(const file *from, cmus_status status, const char *text) {
-    cmus_image image;
+    cmus_image image = {0};
     cmus_status got = decode(from, &image);
     bool good = got == status && !image.pixels && strstr(cmus_last_error(), text);
     if (!good)
@@ -138,7 +138,7 @@ static void refuses_many_scans(void) {
     }
     file few = make_jpeg((jpeg_kind){.components = 1, .scans = scans, .scan_count = 100});
     file many = make_jpeg((jpeg_kind){.components = 1, .scans = scans, .scan_count = 127});
-    cmus_image image;
+    cmus_image image = {0};
     CU_ASSERT_EQUAL(decode(&few, &image), CMUS_OK);
     cmus_image_free(&image);
     CU_ASSERT(refuses(&many, CMUS_ERROR_FORMAT, "more than 100 scans"));
@@ -149,7 +149,7 @@ static void refuses_many_scans(void) {
 static void notices_lost_jpeg_data(void) {
     static const jpeg_scan_info scans[3] = {{1, {0}, 0, 63, 0, 0}, {1, {1}, 0, 63, 0, 0}, {1, {2}, 0, 63, 0, 0}};
     file made = make_jpeg((jpeg_kind){.components = 3, .scans = scans, .scan_count = 3});
-    cmus_image image;
+    cmus_image image = {0};
     CU_ASSERT_EQUAL(decode(&made, &image), CMUS_OK);
     cmus_image_free(&image);
     made.size = find_marker(&made, 0xDA, 2);
@@ -168,7 +168,7 @@ static void notices_lost_jpeg_data(void) {
 static void reads_jpeg_tags(void) {
     static const char author[] = "Exif\0\0MM\0*\0\0\0\x08\0\1\x01\x3B\0\2\0\0\0\3Li\0\0";
     file made = make_jpeg((jpeg_kind){3, .marker = 0xE1, .text = author, .text_size = sizeof author});
-    cmus_image image;
+    cmus_image image = {0};
     CU_ASSERT_EQUAL(decode(&made, &image), CMUS_OK);
     CU_ASSERT(image.has_person && !image.has_position);
     cmus_image_free(&image);
@@ -261,7 +261,7 @@ static void reads_png_chunks(void) {
     kind.content = place + 6;
     kind.content_size = sizeof place - 7;
     file made = make_png(kind);
-    cmus_image image;
+    cmus_image image = {0};
     CU_ASSERT_EQUAL(decode(&made, &image), CMUS_OK);
     CU_ASSERT(image.has_position && !image.has_person);
     cmus_image_free(&image);
@@ -291,7 +291,7 @@ static void bears_png_bombs(void) {
     cmus_free(rows);
     cmus_free(data);
     file made = make_png((png_kind){PNG_COLOR_TYPE_GRAY, 8, false, "zTXt", bomb.data, bomb.size, 400});
-    cmus_image image;
+    cmus_image image = {0};
     size_t before = cmus_peak_memory();
     clock_t start = clock();
     CU_ASSERT_EQUAL(decode(&made, &image), CMUS_OK);
@@ -360,7 +360,7 @@ static void bears_tiff_bombs(void) {
     made = begin_page(1, false);
     made_value(&made, TIFFTAG_ROWSPERSTRIP, 4, UINT32_MAX);
     page = file_of(&made);
-    cmus_image image;
+    cmus_image image = {0};
     CU_ASSERT_EQUAL_FATAL(decode(&page, &image), CMUS_OK);
     CU_ASSERT(image.pixels[99] == 198 && image.type == CMUS_TIFF && image.bits == 8 && image.channels == 1);
     cmus_image_free(&image);
@@ -372,7 +372,7 @@ static void reads_tiff_tags(void) {
     made_text(&made, 50001, "a tag that libtiff warns of");
     made_text(&made, TIFFTAG_ARTIST, "Li Wei");
     file page = file_of(&made);
-    cmus_image image;
+    cmus_image image = {0};
     CU_ASSERT_EQUAL_FATAL(decode(&page, &image), CMUS_OK);
     CU_ASSERT(image.has_person && !image.has_position && !image.more_pages);
     cmus_image_free(&image);
@@ -394,7 +394,7 @@ static void notices_lost_tiff_data(void) {
     made.bytes[4097] = 7;
     made_number(&made, 16 + 2 + 7 * 12 + 8, 2, 4);
     file page = file_of(&made);
-    cmus_image image;
+    cmus_image image = {0};
     CU_ASSERT_EQUAL(decode(&page, &image), CMUS_OK);
     cmus_image_free(&image);
     page.data[4096] = (uint8_t)(1 - 120);
@@ -408,9 +408,12 @@ static void notices_lost_tiff_data(void) {
 static void notices_lost_palette(void) {
     made_tiff made = begin_page(1, false);
     made_number(&made, 16 + 2 + 4 * 12 + 8, PHOTOMETRIC_PALETTE, 2);
-    made_tag(&made, TIFFTAG_COLORMAP, 3, 768, made.bytes + 4096, 2 * 768);
+    uint8_t colours[2 * 768];
+    for (size_t i = 0; i < sizeof colours; i++)
+        colours[i] = (uint8_t)(i * i >> 4);
+    made_tag(&made, TIFFTAG_COLORMAP, 3, 768, colours, sizeof colours);
     file page = file_of(&made);
-    cmus_image image;
+    cmus_image image = {0};
     CU_ASSERT_EQUAL(decode(&page, &image), CMUS_OK);
     CU_ASSERT(image.bits == 8 && image.channels == 3);
     cmus_image_free(&image);
@@ -447,7 +450,7 @@ static void notices_lost_jpeg_in_tiff(void) {
     add_bytes(&made, data, fread(data, 1, sizeof data, stream));
     fclose(stream);
     remove(name);
-    cmus_image image;
+    cmus_image image = {0};
     CU_ASSERT_EQUAL(decode(&made, &image), CMUS_OK);
     cmus_image_free(&image);
     size_t scan = find_marker(&made, 0xDA, 0);
@@ -458,7 +461,8 @@ static void notices_lost_jpeg_in_tiff(void) {
 
 static void reduces_gray_in_rgb(void) {
     enum { SIDE = 100 };
-    for (int colour = 0; colour < 2; colour++) {
+    static const size_t coloured[] = {0, 3 * SIDE * SIDE - 1, 3 * 5000, 3 * 5001 + 1, 3 * 5002 + 2, 3 * 5007 + 2};
+    for (int colour = 0; colour < 6; colour++) { /* 0: none; others: one sample at the end, or in the middle */
         made_tiff header = made_begin(true, false, 8);
         made_value(&header, TIFFTAG_IMAGEWIDTH, 4, SIDE);
         made_value(&header, TIFFTAG_IMAGELENGTH, 4, SIDE);
@@ -472,13 +476,14 @@ static void reduces_gray_in_rgb(void) {
         uint8_t pixels[3 * SIDE * SIDE];
         for (size_t i = 0; i < sizeof pixels; i++)
             pixels[i] = (uint8_t)(i / 3 % 251);
-        pixels[sizeof pixels - 1] ^= (uint8_t)colour; /* blue of the last pixel */
+        if (colour)
+            pixels[coloured[colour]] ^= 1;
         add_bytes(&page, pixels, sizeof pixels);
-        cmus_image image;
+        cmus_image image = {0};
         CU_ASSERT_EQUAL_FATAL(decode(&page, &image), CMUS_OK);
         CU_ASSERT_EQUAL_FATAL(image.channels, colour ? 3 : 1);
-        for (int i = 0; i < SIDE * SIDE; i++)
-            if (image.pixels[i * image.channels] != i % 251)
+        for (size_t i = 0; i < (size_t)(SIDE * SIDE * image.channels); i++)
+            if (image.pixels[i] != pixels[colour ? i : 3 * i])
                 CU_FAIL_FATAL("a pixel is wrong");
         cmus_image_free(&image);
         cmus_free(page.data);

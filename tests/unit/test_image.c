@@ -49,7 +49,7 @@ static void stretches_16_bit(void) {
 
 static void refuses_what_is_no_image(void) {
     cmus_decode_options options = cmus_decode_defaults();
-    cmus_image image;
+    cmus_image image = {0};
     static const char *const nothing[] = {"",      "GIF89a",         "\xFF\xD8\xFF", "\x89PNG\r\n\x1A\n",
                                           "II*\0", "MM\0*\0\0\0\x08"};
     static const size_t sizes[] = {0, 6, 3, 8, 4, 8};

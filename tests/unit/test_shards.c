@@ -247,6 +247,7 @@ static void modalities_are_checked(void) {
     CU_ASSERT_PTR_NOT_NULL(strstr(cmus_last_error(), "/tem is there"));
     CU_ASSERT_EQUAL(open_changed(LIST, "\"tem\""), CMUS_ERROR_FORMAT);
     CU_ASSERT_EQUAL(open_changed(LIST, "\"om\", \"om\""), CMUS_ERROR_FORMAT);
+    CU_ASSERT_EQUAL(open_changed(LIST, "\"om\", \"tem\", \"tem\""), CMUS_ERROR_FORMAT);
     CU_ASSERT_EQUAL(open_changed(LIST, "\"om\", \"em\""), CMUS_ERROR_FORMAT);
     CU_ASSERT_EQUAL(open_changed(LIST, "\"om\", 1"), CMUS_ERROR_FORMAT);
     CU_ASSERT_EQUAL(open_changed(LIST, ""), CMUS_ERROR_FORMAT);
