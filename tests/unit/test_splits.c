@@ -130,9 +130,9 @@ static void patients_are_swapped_until_it_is_even(void) {
     for (uint64_t seed = 0; seed < 100; seed++) {
         cases all = draw_cases(seed);
         cmus_splits splits;
-        CU_ASSERT_EQUAL_FATAL(cmus_splits_make(all.count, all.patient, all.label, CLASSES, 5, 1, seed, &splits),
+        CU_ASSERT_EQUAL_FATAL(cmus_splits_make(all.count, all.patient, all.label, CLASSES, 8, 1, seed, &splits),
                               CMUS_OK);
-        even += unevenness(&all, splits.fold, 5) < 1;
+        even += unevenness(&all, splits.fold, 8) < 1;
         cmus_splits_free(&splits);
     }
     CU_ASSERT(even >= 90);
