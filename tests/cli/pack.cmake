@@ -1,5 +1,5 @@
 # pack_NAME.sh BUILD
-foreach(part cases checks data identity show ranks continue)
+foreach(part cases checks data identity show ranks continue split)
   add_test(NAME cli/pack_${part} COMMAND bash ${CMAKE_CURRENT_SOURCE_DIR}/pack_${part}.sh ${CMAKE_BINARY_DIR})
   set_tests_properties(cli/pack_${part} PROPERTIES SKIP_RETURN_CODE 77)
 endforeach()
