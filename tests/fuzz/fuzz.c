@@ -57,7 +57,7 @@ const char *cmus_fuzz_file(const uint8_t *data, size_t size) {
     static char path[300];
     snprintf(path, sizeof path, "%s/" CMUS_FUZZ_FILE, cmus_fuzz_folder());
     FILE *file = fopen(path, "wb");
-    bool written = file && fwrite(data, 1, size, file) == size;
+    bool written = file && (size == 0 || fwrite(data, 1, size, file) == size);
     if (!file || fclose(file) != 0 || !written)
         cmus_fatal("%s can't be written: %s", path, strerror(errno));
     return path;

@@ -37,7 +37,8 @@ if ! { cmake -S "$top" -B "$build" -DCMAKE_C_COMPILER=clang -DCMUS_FUZZ=ON -DCMA
 fi
 
 scratch=$(mktemp -d "$([ -d /dev/shm ] && echo /dev/shm || echo /tmp)/cmus-fuzz-run-XXXXXX")
-trap 'rm -rf "$scratch"' EXIT
+# shellcheck disable=SC2046 # a word for each process
+trap 'kill $(jobs -p) 2>/dev/null || true; rm -rf "$scratch"' EXIT
 trap 'exit 130' INT TERM
 export TMPDIR=$scratch
 export UBSAN_OPTIONS=print_stacktrace=1
@@ -66,7 +67,10 @@ fuzz() {
 # grow TARGET: one input for each branch and message that the corpus does not reach
 grow() {
   local target=$1 work=$build/fuzz/$1
-  "$build/tests/fuzz/fuzz_$target" "${limits[@]}" -merge=1 -use_counters=0 "$here/corpus/$target" "$work/corpus" >"$work/merge.log" 2>&1
+  if ! "$build/tests/fuzz/fuzz_$target" "${limits[@]}" -merge=1 -use_counters=0 "$here/corpus/$target" "$work/corpus" >"$work/merge.log" 2>&1; then
+    echo "$target: the corpus could not be extended; log: $work/merge.log" >&2
+    return 1
+  fi
   echo "$target: $(find "$here/corpus/$target" -type f | wc -l) inputs in the corpus, $(du -sk --apparent-size "$here/corpus/$target" | cut -f 1) KB"
 }
 
@@ -84,6 +88,6 @@ while [ $running -gt 0 ]; do
   running=$((running - 1))
 done
 if [ $merge = yes ]; then
-  for target in "${targets[@]}"; do grow "$target"; done
+  for target in "${targets[@]}"; do grow "$target" || found=1; done
 fi
 exit $found
