@@ -79,7 +79,7 @@ static void what_breaks_a_rule_is_refused(void) {
         {P1 P2 P3 "A/p6,p4,A,0,3\nB/p7,p4,B,0,3\n", "fold 2 of repeat 0 is empty", CMUS_ERROR_DATA},
         {P1 "A/p2,\"p\xC3\xA4,2\",A,0,0\nB/p3,\"p\xC3\xA4,2\",B,0,0\n" P3 "A/p6,p4,A,0,0\nB/p7,p4,B,0,0\n",
          "two or more", CMUS_ERROR_DATA},
-        {P1 P2 P3 "A/p6,p4,A,9999,1\n", "9999", CMUS_ERROR_DATA},
+        {P1 P2 P3 "A/p6,p4,A,9999,1\n", "has 10000 repeats in", CMUS_ERROR_DATA},
         {P1 P2 P3 "A/p6,p4,A,0,-1\n", "fold", CMUS_ERROR_LIMIT},
         {P1 P2 P3 "A/p6,p4,A,0,x\n", "line 8, column", CMUS_ERROR_FORMAT},
     };
