@@ -1,5 +1,6 @@
 #include "build.h"
 
+#include <omp.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,10 @@
 #include "cmus/stop.h"
 #include "shard_writer.h"
 #include "statistics.h"
+
+/* Shards that a rank has in memory at once, each by one thread: two, so that one is made while the other goes to the
+ * disk; some more where deflate takes the time. */
+enum { AT_ONCE = 2, COMPRESSED_AT_ONCE = 4 };
 
 typedef struct builder {
     const cmus_communicator *communicator;
@@ -242,28 +247,72 @@ static int count_patients(const cmus_case_list *list) {
     return patients;
 }
 
-/* The shards of this rank; the entries of the others have no SHA-256 yet. */
-static cmus_status write_own_shards(builder *self, cmus_dataset_index *index) {
-    const cmus_communicator *communicator = self->communicator;
-    size_t capacity = 0, done = 0;
-    cmus_progress progress = {0};
-    if (communicator->rank == 0)
-        cmus_progress_begin(&progress, "packed", "cases", (int64_t)self->list->case_count);
-    while (done < self->list->case_count) {
-        index->shards = cmus_grow(index->shards, &capacity, (size_t)index->shard_count + 1, sizeof *index->shards);
-        cmus_shard_entry *entry = &index->shards[index->shard_count];
-        *entry = (cmus_shard_entry){.file = cmus_format_string("shard-%05d.h5", index->shard_count)};
-        shard_plan plan = plan_shard(self, done);
-        entry->cases = (int)plan.count;
-        if (index->shard_count++ % communicator->ranks == communicator->rank)
-            CMUS_TRY(write_shard(self, &plan, entry));
-        done += plan.count;
-        if (communicator->rank == 0)
-            cmus_progress_update(&progress, (int64_t)done);
+/* All shards: their plans, and entries without SHA-256. Free the plans with cmus_free(). */
+static shard_plan *plan_shards(const builder *self, cmus_dataset_index *index) {
+    shard_plan *plans = NULL;
+    size_t plan_capacity = 0, capacity = 0;
+    for (size_t done = 0; done < self->list->case_count;) {
+        size_t number = (size_t)index->shard_count++;
+        plans = cmus_grow(plans, &plan_capacity, number + 1, sizeof *plans);
+        index->shards = cmus_grow(index->shards, &capacity, number + 1, sizeof *index->shards);
+        plans[number] = plan_shard(self, done);
+        index->shards[number] =
+            (cmus_shard_entry){.file = cmus_format_string("shard-%05zu.h5", number), .cases = (int)plans[number].count};
+        done += plans[number].count;
     }
-    if (communicator->rank == 0)
-        cmus_progress_end(&progress, (int64_t)done);
-    return CMUS_OK;
+    return plans;
+}
+
+/* What the threads that write shards share. */
+typedef struct shard_work {
+    cmus_progress progress;
+    int64_t done; /* cases */
+    cmus_status first;
+    char *message;
+} shard_work;
+
+/* The message of a failure belongs to the thread that failed. */
+static void note_shard(shard_work *work, bool shown, cmus_status status, size_t cases) {
+    if (status != CMUS_OK && work->first == CMUS_OK) {
+        work->first = status;
+        work->message = cmus_copy_string(cmus_last_error());
+    }
+    work->done += (int64_t)cases;
+    if (shown)
+        cmus_progress_update(&work->progress, work->done);
+}
+
+/* The shards of this rank, each by one thread. */
+static cmus_status write_own_shards(const builder *self, const shard_plan *plans, cmus_dataset_index *index) {
+    int rank = self->communicator->rank, ranks = self->communicator->ranks;
+    int own = (index->shard_count - rank + ranks - 1) / ranks;
+    int most = self->options->compression > 0 ? COMPRESSED_AT_ONCE : AT_ONCE;
+    int threads = omp_get_max_threads() < most ? omp_get_max_threads() : most;
+    shard_work work = {0};
+    int64_t cases = 0;
+    for (int i = rank; i < index->shard_count; i += ranks)
+        cases += index->shards[i].cases;
+    if (rank == 0)
+        cmus_progress_begin(&work.progress, "packed", ranks > 1 ? "cases of rank 0" : "cases", cases);
+#pragma omp parallel for schedule(dynamic) num_threads(threads)
+    for (int i = 0; i < own; i++) {
+        cmus_shard_entry *entry = &index->shards[rank + i * ranks];
+        builder with = *self; /* and images of its own */
+        bool stopped;
+#pragma omp critical
+        stopped = work.first != CMUS_OK;
+        if (stopped)
+            continue;
+        cmus_status status = write_shard(&with, &plans[rank + i * ranks], entry);
+#pragma omp critical
+        note_shard(&work, rank == 0, status, (size_t)entry->cases);
+    }
+    if (work.first != CMUS_OK) {
+        cmus_fail(work.first, "%s", work.message);
+        cmus_free(work.message);
+    } else if (rank == 0)
+        cmus_progress_end(&work.progress, work.done);
+    return work.first;
 }
 
 /* Rank 0 writes the index; the others tell it their shards' SHA-256 before. */
@@ -297,7 +346,9 @@ cmus_status cmus_build_dataset(const cmus_communicator *communicator, const char
     memcpy(index.has, list->has, sizeof index.has);
     for (size_t i = 0; i < list->class_count; i++)
         index.classes[i] = cmus_copy_string(list->classes[i]);
-    cmus_status status = cmus_agree(communicator, write_own_shards(&self, &index));
+    shard_plan *plans = plan_shards(&self, &index);
+    cmus_status status = cmus_agree(communicator, write_own_shards(&self, plans, &index));
+    cmus_free(plans);
     if (status == CMUS_OK)
         status = cmus_agree(communicator, write_index(&self, &index));
     *shards = index.shard_count;

@@ -14,8 +14,10 @@
  * next image comes. */
 static const size_t GROWTH = (size_t)256 << 10;
 
-/* HDF5 wants a name, and would first read a file of that name. */
-static const char NO_FILE[] = "/dev/null/shard";
+/* HDF5 wants a name, would first read a file of that name, and opens none twice at the same time. */
+static char *name_of_no_file(const char *path) {
+    return cmus_format_string("/dev/null/%s", path);
+}
 
 static cmus_status failed(const char *path, const char *name) {
     char what[64];
@@ -70,7 +72,7 @@ static herr_t keep_data(void *data) {
 }
 
 /* The format of HDF5 1.10, which has checksums on all structures, without times of creation. */
-static hid_t begin_file(memory_file *memory) {
+static hid_t begin_file(const char *path, memory_file *memory) {
     H5FD_file_image_callbacks_t callbacks = {.image_malloc = first_bytes,
                                              .image_memcpy = NULL,
                                              .image_realloc = resize_bytes,
@@ -84,7 +86,9 @@ static hid_t begin_file(memory_file *memory) {
     H5Pset_libver_bounds(access, H5F_LIBVER_V110, H5F_LIBVER_V110);
     H5Pset_fclose_degree(access, H5F_CLOSE_STRONG);
     H5Pset_obj_track_times(creation, false);
-    hid_t file = H5Fcreate(NO_FILE, H5F_ACC_TRUNC, creation, access);
+    char *name = name_of_no_file(path);
+    hid_t file = H5Fcreate(name, H5F_ACC_TRUNC, creation, access);
+    cmus_free(name);
     H5Pclose(access);
     H5Pclose(creation);
     return file;
@@ -189,6 +193,17 @@ static size_t number_of(const cmus_shard_content *content, cmus_image_kind kind,
     return i + single_images(content) * (size_t)(*bag + 1);
 }
 
+/* Critical: HDF5 is mostly built without threads. */
+static cmus_status put_chunk(hid_t dataset, const char *path, const char *name, size_t i, uint32_t skipped, size_t size,
+                             const uint8_t *stored) {
+    const hsize_t place[4] = {i, 0, 0, 0};
+    cmus_status status = CMUS_OK;
+#pragma omp critical(cmus_hdf5)
+    if (H5Dwrite_chunk(dataset, H5P_DEFAULT, skipped, place, size, stored) < 0)
+        status = failed(path, name);
+    return status;
+}
+
 /* The images are made chunks here, and not by HDF5's filters, which take several times as long for the same bytes. */
 static cmus_status fill_images(hid_t dataset, const char *path, const cmus_shard_content *content, cmus_image_kind kind,
                                size_t count, int channels) {
@@ -202,11 +217,9 @@ static cmus_status fill_images(hid_t dataset, const char *path, const cmus_shard
         status = content->image(content->data, number_of(content, kind, i, &bag), channels, pixels);
         if (status != CMUS_OK)
             break;
-        const hsize_t place[4] = {i, 0, 0, 0};
         uint32_t skipped;
         size_t size = cmus_chunk_store(pixels, bytes, content->compression, stored, &skipped);
-        if (H5Dwrite_chunk(dataset, H5P_DEFAULT, skipped, place, size, stored) < 0)
-            status = failed(path, cmus_image_array(kind));
+        status = put_chunk(dataset, path, cmus_image_array(kind), i, skipped, size, stored);
     }
     if (pixels != stored)
         cmus_free(pixels);
@@ -221,15 +234,23 @@ static cmus_status write_images(hid_t file, const char *path, const cmus_shard_c
     size_t count = (size_t)(tem ? content->tem_offset[content->cases] : content->cases);
     int channels = tem ? content->tem_channels : 3;
     hsize_t side = (hsize_t)content->image_size, size[4] = {count, side, side, (hsize_t)channels};
-    hid_t dataset = make_dataset(file, cmus_image_array(kind), H5T_STD_U8LE, 4, size, content->compression);
-    if (dataset < 0)
-        return failed(path, cmus_image_array(kind));
-    cmus_status status = fill_images(dataset, path, content, kind, count, channels);
+    hid_t dataset;
+    cmus_status status = CMUS_OK;
+#pragma omp critical(cmus_hdf5)
+    {
+        dataset = make_dataset(file, cmus_image_array(kind), H5T_STD_U8LE, 4, size, content->compression);
+        if (dataset < 0)
+            status = failed(path, cmus_image_array(kind));
+    }
+    CMUS_TRY(status);
+    status = fill_images(dataset, path, content, kind, count, channels);
+#pragma omp critical(cmus_hdf5)
     H5Dclose(dataset);
     return status;
 }
 
-static cmus_status fill_file(hid_t file, const char *path, const cmus_shard_content *content) {
+/* All but the images. */
+static cmus_status fill_tables(hid_t file, const char *path, const cmus_shard_content *content) {
     size_t cases = (size_t)content->cases, tem = (size_t)content->tem_offset[cases];
     CMUS_TRY(write_attributes(file, path, content));
     if (content->has[CMUS_IMAGE_TEM])
@@ -238,7 +259,10 @@ static cmus_status fill_file(hid_t file, const char *path, const cmus_shard_cont
     CMUS_TRY(write_numbers(file, path, "label", H5T_STD_I32LE, H5T_NATIVE_INT32, cases, content->label));
     CMUS_TRY(write_texts(file, path, "case_id", cases, content->case_id));
     CMUS_TRY(write_texts(file, path, "patient_id", cases, content->patient_id));
-    CMUS_TRY(write_texts(file, path, "source", single_images(content) * cases + tem, content->source));
+    return write_texts(file, path, "source", single_images(content) * cases + tem, content->source);
+}
+
+static cmus_status fill_images_of_all(hid_t file, const char *path, const cmus_shard_content *content) {
     CMUS_TRY(write_images(file, path, content, CMUS_IMAGE_OM));
     CMUS_TRY(write_images(file, path, content, CMUS_IMAGE_IM));
     return write_images(file, path, content, CMUS_IMAGE_TEM);
@@ -278,9 +302,17 @@ static size_t expected_size(const cmus_shard_content *content) {
 cmus_status cmus_shard_write(const char *path, const cmus_shard_content *content, char sha256[CMUS_SHA256_TEXT]) {
     memory_file memory = {.room = expected_size(content)};
     memory.bytes = cmus_allocate_raw(memory.room, 1);
-    cmus_hdf5_quiet();
-    hid_t file = begin_file(&memory);
-    cmus_status status = file < 0 ? failed(path, "the shard") : fill_file(file, path, content);
+    hid_t file;
+    cmus_status status;
+#pragma omp critical(cmus_hdf5)
+    {
+        cmus_hdf5_quiet();
+        file = begin_file(path, &memory);
+        status = file < 0 ? failed(path, "the shard") : fill_tables(file, path, content);
+    }
+    if (status == CMUS_OK)
+        status = fill_images_of_all(file, path, content);
+#pragma omp critical(cmus_hdf5)
     if (file >= 0 && H5Fclose(file) < 0 && status == CMUS_OK)
         status = failed(path, "the shard");
     if (status == CMUS_OK)

@@ -29,7 +29,8 @@ typedef struct cmus_shard_content {
     void *data;
 } cmus_shard_content;
 
-/* sha256: that of the written file. IO, or what image() returns. */
+/* sha256: that of the written file. Several threads may write a shard each: what HDF5 does, it does for one of them at
+ * a time. IO, or what image() returns. */
 cmus_status cmus_shard_write(const char *path, const cmus_shard_content *content, char sha256[CMUS_SHA256_TEXT]);
 
 #endif

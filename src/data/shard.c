@@ -147,7 +147,17 @@ static cmus_status check_size(const cmus_shard *shard, hid_t dataset, shape *wan
     return right ? CMUS_OK : cmus_fail(CMUS_ERROR_FORMAT, "%s: /%s has wrong dimensions", shard->path, wanted->name);
 }
 
+/* By a link to another file HDF5 would open whatever is named there, and wait for ever if it is a pipe. What is not
+ * there at all is left to the opening. */
+static cmus_status check_link(const cmus_shard *shard, const char *name) {
+    H5L_info_t link = {.type = H5L_TYPE_HARD};
+    if (H5Lget_info(shard->file, name, &link, H5P_DEFAULT) >= 0 && link.type != H5L_TYPE_HARD)
+        return cmus_fail(CMUS_ERROR_FORMAT, "%s: /%s is a link to another place", shard->path, name);
+    return CMUS_OK;
+}
+
 static cmus_status open_dataset(const cmus_shard *shard, shape *wanted, size_t widest, hid_t *dataset) {
+    CMUS_TRY(check_link(shard, wanted->name));
     *dataset = H5Dopen2(shard->file, wanted->name, H5P_DEFAULT);
     if (*dataset < 0) {
         char what[64];

@@ -27,3 +27,14 @@ contains() { # FILE TEXT...
         grep -qF -- "$text" "$file" || fail "'$text' is not in $file: $(head -c 1000 "$file")"
     done
 }
+
+# need_python MODULE...: $python is one that has them, or the test is skipped (what its users call python3 may be another
+# than Debian's)
+need_python() {
+    local modules=$*
+    for python in python3 /usr/bin/python3; do
+        "$python" -c "import ${modules// /, }" 2> /dev/null && return
+    done
+    echo "skipped: Python's $modules are not there"
+    exit 77
+}

@@ -4,12 +4,9 @@
 set -euo pipefail
 # shellcheck source=tests/cli/common.sh
 . "$(dirname "$0")/common.sh"
+need_python PIL h5py numpy
 export OMP_NUM_THREADS=2
 
-for python in python3 /usr/bin/python3 none; do
-    "$python" -c 'import PIL, h5py, numpy' 2>/dev/null && break
-done
-[ "$python" != none ] || { echo "skipped: python3-pil, python3-h5py and python3-numpy are not there"; exit 77; }
 
 # run CODE ARGUMENT...: cmus-pack at 32 pixels; messages in err
 run() {

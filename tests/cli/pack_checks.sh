@@ -4,10 +4,7 @@
 set -euo pipefail
 # shellcheck source=tests/cli/common.sh
 . "$(dirname "$0")/common.sh"
-for python in python3 /usr/bin/python3 none; do
-    "$python" -c 'import PIL, numpy' 2>/dev/null && break
-done
-[ "$python" = none ] && { echo "skipped: python3-pil and python3-numpy are not there"; exit 77; }
+need_python PIL numpy
 export OMP_NUM_THREADS=2
 
 # packs CODE TREE [OPTION...]: packs TREE to TREE-packed; what was said is in err

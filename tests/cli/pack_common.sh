@@ -2,13 +2,10 @@
 # Sourced by tests of cmus-pack that kill it or run it under mpirun: cases, and how to run, kill and compare.
 # shellcheck source=tests/cli/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+need_python PIL numpy
 # shellcheck source=jobs/mpi-environment.sh
 . "$here/../../jobs/mpi-environment.sh"
 pack=$bin/cmus-pack
-for python in python3 /usr/bin/python3 none; do
-    "$python" -c 'import PIL, numpy' 2> /dev/null && break
-done
-[ "$python" = none ] && { echo "skipped: python3-pil and python3-numpy are not there"; exit 77; }
 launch=(mpirun -q --oversubscribe --bind-to none)
 
 make_cases() { # DIR IMAGES SIDE

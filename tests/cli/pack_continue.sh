@@ -1,10 +1,10 @@
 #!/bin/bash
 # Runs of cmus-pack that are killed, stopped, or meet damaged files, and are continued by the same command: the bytes are those
 # of a run that nobody disturbed. And what must not be continued: other options, other files.
-#   pack_continue.sh BUILD [ROUNDS]     so many kills at random moments (default 5)
+#   pack_continue.sh BUILD [ROUNDS]     so many kills at random moments (default 3)
 # shellcheck source=tests/cli/pack_common.sh
 . "$(dirname "$0")/pack_common.sh"
-rounds=${2:-5}
+rounds=${2:-3}
 mounted=
 trap '[ -z "$mounted" ] || umount "$mounted"; rm -rf "$scratch"' EXIT
 make_cases cases 320 300

@@ -1,15 +1,10 @@
 #!/usr/bin/env bash
 # cmus-pack --deidentify: no patient, case or file is named anywhere but in the map, whatever is wrong with the files.
 #   pack_identity.sh BUILD
-set -u
-here=$(cd "$(dirname "$0")" && pwd)
-build=$1 pack=$1/bin/cmus-pack
-for python in python3 /usr/bin/python3 none; do
-  "$python" -c 'import PIL, h5py, numpy' 2>/dev/null && break
-done
-[ "$python" = none ] && { echo "skipped: python3-pil, python3-h5py and python3-numpy are not there"; exit 77; }
 # shellcheck source=tests/cli/common.sh
-source "$here/common.sh" "$build"
+source "$(dirname "$0")/common.sh"
+need_python PIL h5py numpy
+pack=$bin/cmus-pack
 
 "$python" "$here/pack_images.py" cases cases 12 gray || exit 1
 # Every name of a patient and of a file holds MRN4711 or 张伟.

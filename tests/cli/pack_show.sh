@@ -1,29 +1,10 @@
 #!/usr/bin/env bash
 # What cmus-pack shows of a packed data set: --describe and --preview.
 #   pack_show.sh BUILD
-set -u
-here=$(cd "$(dirname "$0")" && pwd)
-pack=$1/bin/cmus-pack split=$1/bin/cmus-split
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-cd "$scratch" || exit 1
-failures=0
-for python in python3 /usr/bin/python3 none; do
-  "$python" -c 'import PIL, h5py, numpy' 2>/dev/null && break
-done
-[ "$python" = none ] && { echo "skipped: python3-pil, python3-h5py and python3-numpy are not there"; exit 77; }
-complain() {
-  echo "FAILED: $*"
-  failures=$((failures + 1))
-}
-# has FILE TEXT...: each text is in the file
-has() {
-  local file=$1 text
-  shift
-  for text in "$@"; do
-    grep -qF -- "$text" "$file" || { complain "no '$text' in $file"; cat "$file"; }
-  done
-}
+# shellcheck source=tests/cli/common.sh
+source "$(dirname "$0")/common.sh"
+need_python PIL h5py numpy
+pack=$bin/cmus-pack split=$bin/cmus-split
 
 "$python" "$here/pack_images.py" cases cases 24 gray || exit 1
 mv cases/A 'cases/膜性肾病'
@@ -33,27 +14,27 @@ for i in $(seq 11 17); do # a bag of more images than a row shows
   "$python" -c 'import sys; from PIL import Image; Image.effect_noise((40, 40), int(sys.argv[1])).save(sys.argv[2])' \
     "$i" "cases/膜性肾病/<b>张伟&/TEM_x_$i.png"
 done
-"$pack" cases --out packed --size 32 --preview packed.html 2>err || complain "packing: $(cat err)"
+"$pack" cases --out packed --size 32 --preview packed.html 2>err || fail "packing: $(cat err)"
 
 # --- --describe
-"$pack" --describe packed >out 2>err || complain "--describe: $(cat err)"
-has out "packed: 22 cases of 13 patients, 97 images of 32 x 32 pixels" "膜性肾病        6        6         13" \
+"$pack" --describe packed >out 2>err || fail "--describe: $(cat err)"
+contains out "packed: 22 cases of 13 patients, 97 images of 32 x 32 pixels" "膜性肾病        6        6         13" \
   "B               8        8         16" "TEM images a case: 1 to 8" "          2       8 " "          8       1 " \
   "png 22; 8; 0" "jpeg 22; 8; 0" "png 7, tiff 46; 8; 53" "1 shard" "resize        \"bilinear\"" "No folds yet"
-[ -s err ] && complain "--describe complains: $(cat err)"
-"$split" packed --folds 3 --holdout 0.2 >/dev/null 2>&1 || complain "splitting"
-"$pack" --describe packed >out 2>err || complain "--describe with folds"
-has out "splits.csv: 3 folds, 1 repeat,"
+[ -s err ] && fail "--describe complains: $(cat err)"
+"$split" packed --folds 3 --holdout 0.2 >/dev/null 2>&1 || fail "splitting"
+"$pack" --describe packed >out 2>err || fail "--describe with folds"
+contains out "splits.csv: 3 folds, 1 repeat,"
 sed -i '2s/,[^,]*$/,1/; 3s/,[^,]*$/,0/; 4s/,[^,]*$/,2/' packed/splits.csv
-"$pack" --describe packed >out 2>err || complain "--describe with bad folds"
-has out "splits.csv can't be used"
-"$pack" --describe cases >out 2>err && complain "--describe of what is no data set"
-has err "cases/dataset.json"
+"$pack" --describe packed >out 2>err || fail "--describe with bad folds"
+contains out "splits.csv can't be used"
+"$pack" --describe cases >out 2>err && fail "--describe of what is no data set"
+contains err "cases/dataset.json"
 rm packed/splits.csv
 
 # --- --preview
 check_page() {
-  "$python" - "$1" <<'PY' || complain "the page $1 is not what it should be"
+  "$python" - "$1" <<'PY' || fail "the page $1 is not what it should be"
 import base64, html.parser, io, re, sys
 from PIL import Image
 text = open(sys.argv[1], encoding="utf-8").read()
@@ -84,16 +65,15 @@ for image in parser.images:
 PY
 }
 check_page packed.html
-"$pack" --preview again.html packed 2>err || complain "--preview of a data set: $(cat err)"
-cmp packed.html again.html || complain "the page is another one each time"
-"$pack" --describe packed --preview third.html >out 2>err || complain "--describe with --preview: $(cat err)"
-cmp packed.html third.html || complain "the page depends on how it is asked for"
-"$pack" --preview nowhere/page.html packed 2>err && complain "a page in no folder"
-has err "nowhere/page.html"
+"$pack" --preview again.html packed 2>err || fail "--preview of a data set: $(cat err)"
+cmp packed.html again.html || fail "the page is another one each time"
+"$pack" --describe packed --preview third.html >out 2>err || fail "--describe with --preview: $(cat err)"
+cmp packed.html third.html || fail "the page depends on how it is asked for"
+"$pack" --preview nowhere/page.html packed 2>err && fail "a page in no folder"
+contains err "nowhere/page.html"
 cp -r packed damaged && printf x | dd of=damaged/shard-00000.h5 bs=1 seek=20000 conv=notrunc 2>/dev/null
-"$pack" --preview damaged.html damaged 2>err && complain "a page of damaged images"
-has err "damaged/shard-00000.h5"
-compgen -G "damaged.html*" && complain "half a page was left"
+"$pack" --preview damaged.html damaged 2>err && fail "a page of damaged images"
+contains err "damaged/shard-00000.h5"
+compgen -G "damaged.html*" && fail "half a page was left"
 
-[ "$failures" = 0 ] && echo "all passed"
-exit $((failures > 0))
+finish

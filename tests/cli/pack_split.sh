@@ -4,13 +4,10 @@
 #   pack_split.sh BUILD
 # shellcheck source=tests/cli/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+need_python numpy
 # shellcheck source=jobs/mpi-environment.sh
 . "$here/../../jobs/mpi-environment.sh"
 
-for python in python3 /usr/bin/python3 none; do
-    "$python" -c 'import numpy' 2> /dev/null && break
-done
-[ "$python" = none ] && { echo "skipped: python3-numpy is not there"; exit 77; }
 
 gives() { # CODE COMMAND...
     local wanted=$1 code=0

@@ -167,7 +167,7 @@ def raw_shard(path, growing, **filters):
     side, cases, tem = 8, 2, 3
     with h5py.File(path, "w", libver=("v110", "v110")) as file:
         file.attrs["format_version"], file.attrs["image_size"] = np.int32(1), np.int32(side)
-        file.attrs["classes"] = np.array([b"A", b"B"])
+        file.attrs.create("classes", np.array([b"A", b"B"]), dtype=h5py.string_dtype("utf-8", 1))
         lists = {"tem_offset": np.array([0, 1, tem]), "label": np.arange(cases, dtype="<i4"), "case_id": np.array([b"c0", b"c1"]),
                  "patient_id": np.array([b"p0", b"p1"]), "source": np.array([b"s%d" % i for i in range(2 * cases + tem)])}
         for name, values in lists.items():

@@ -177,7 +177,13 @@ static void test_unpacking(void) {
         cmus_free(exact);
         cmus_prepared_free(found, COUNT);
     }
+    uint8_t *longer = cmus_allocate(size + 1, 1);
+    cmus_prepared_image *found = cmus_allocate(COUNT, sizeof *found);
+    memcpy(longer, bytes, size);
+    accepted += cmus_prepared_unpack(longer, size + 1, found, COUNT);
     CU_ASSERT_EQUAL(accepted, 0);
+    cmus_prepared_free(found, COUNT);
+    cmus_free(longer);
     cmus_free(bytes);
     cmus_prepared_free(prepared, COUNT);
 }

@@ -359,6 +359,39 @@ static void test_similar(void) {
     free_world(made);
 }
 
+/* Blocks of random gray values up to 80 above the outline's; another one for each seed. */
+static void draw_blocks(uint64_t seed, bool outline, uint8_t *gray) {
+    enum { BLOCK = 4 };
+    cmus_random random = cmus_random_begin(seed, "blocks", NULL, 0);
+    uint8_t blocks[SIDE / BLOCK][SIDE / BLOCK];
+    for (int i = 0; i < SIDE / BLOCK; i++)
+        for (int j = 0; j < SIDE / BLOCK; j++)
+            blocks[i][j] = (uint8_t)cmus_random_below(&random, 80);
+    for (int y = 0; y < SIDE; y++)
+        for (int x = 0; x < SIDE; x++)
+            gray[y * SIDE + x] = (uint8_t)(blocks[y / BLOCK][x / BLOCK] + (outline && x + y > SIDE ? 160 : 0));
+}
+
+/* A picture that has moved is found, another one of the same outline is not, however close their hashes are. */
+static void test_similar_details(void) {
+    world *made = make_world();
+    size_t first = add_case(made, "a", "1", 0), second = add_case(made, "b", "2", 0);
+    draw_blocks(1, false, made->pixels[first]);
+    for (int i = 2 * SIDE + 2; i < PIXELS; i++) /* two down and two to the right */
+        made->pixels[second][i] = made->pixels[first][i - 2 * SIDE - 2];
+    draw_blocks(2, true, made->pixels[first + 1]);
+    draw_blocks(3, true, made->pixels[second + 1]);
+    for (size_t i = 0; i < 2; i++) {
+        measure_again(made, first + i);
+        measure_again(made, second + i);
+        made->prepared[second + i].measures.likeness = made->prepared[first + i].measures.likeness;
+    }
+    CU_ASSERT_EQUAL(check(made), CMUS_OK);
+    CU_ASSERT_EQUAL(made->findings.count, 1);
+    CU_ASSERT_EQUAL(count(made, CMUS_WARNING, "b", "f4", "looks like f0 of another patient's case a"), 1);
+    free_world(made);
+}
+
 /* A picture that was stored again many times is said once for each copy; pixels of pictures that only have close
  * hashes are asked for once a pair, and not of all pairs. */
 static void test_similar_groups(void) {
@@ -531,6 +564,7 @@ int main(int argc, char **argv) {
         {"one file under two patients", test_shared_file},
         {"equal pixels under one patient", test_equal_copies},
         {"similar pixels", test_similar},
+        {"details of similar pixels", test_similar_details},
         {"groups of similar pixels", test_similar_groups},
         {"sizes", test_sizes},
         {"pages, tags, classes of a patient", test_once},

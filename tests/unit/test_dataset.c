@@ -1,4 +1,5 @@
 /* A data set written and read again; damage of every kind. */
+#include <hdf5.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -333,6 +334,30 @@ static void wrong_descriptions_are_refused(void) {
     CU_ASSERT_EQUAL(read_all(&differ), CMUS_ERROR_NOT_FOUND);
 }
 
+/* The link `name` of the first shard becomes a soft one, to what it was before, or one to another file. */
+static void replace_link(const char *name, const char *other_file) {
+    hid_t file = H5Fopen(shard_path, H5F_ACC_RDWR, H5P_DEFAULT);
+    CU_ASSERT(file >= 0);
+    CU_ASSERT(H5Lmove(file, name, file, "before", H5P_DEFAULT, H5P_DEFAULT) >= 0);
+    herr_t linked = other_file ? H5Lcreate_external(other_file, "/before", file, name, H5P_DEFAULT, H5P_DEFAULT)
+                               : H5Lcreate_soft("/before", file, name, H5P_DEFAULT, H5P_DEFAULT);
+    CU_ASSERT(linked >= 0);
+    H5Fclose(file);
+}
+
+static void links_to_elsewhere_are_refused(void) {
+    static const char *const arrays[] = {"om", "tem", "label", "tem_offset", "case_id", "source"};
+    for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++)
+        for (int external = 0; external < 2; external++) {
+            cmus_dataset *dataset;
+            write_dataset();
+            replace_link(arrays[i], external ? "shard-00000.h5" : NULL);
+            CU_ASSERT_EQUAL(cmus_dataset_open(folder, &dataset), CMUS_ERROR_FORMAT);
+            CU_ASSERT_PTR_NOT_NULL(strstr(cmus_last_error(), "is a link to another place"));
+        }
+    cmus_folder_remove(folder);
+}
+
 int main(void) {
     static const unit_test tests[] = {
         {"reads what was written", reads_what_was_written},
@@ -343,6 +368,7 @@ int main(void) {
         {"flipped bytes are found", flipped_bytes_are_found},
         {"cut files are found", cut_files_are_found},
         {"wrong descriptions are refused", wrong_descriptions_are_refused},
+        {"links to elsewhere are refused", links_to_elsewhere_are_refused},
     };
     return unit_main("data set", tests, sizeof tests / sizeof tests[0]);
 }
