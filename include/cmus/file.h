@@ -25,8 +25,8 @@ typedef struct cmus_bytes {
     size_t size;
 } cmus_bytes;
 
-/* Writes the parts one after another into a file, in place and without flushing: for scratch files that hold a checksum
- * of their own, as a kill or a power cut may leave half of one. A failure removes the file. IO. */
+/* Writes the parts one after another into a new file, in place and without flushing: for scratch files that hold a
+ * checksum of their own, as a kill or a power cut may leave half of one. A failure removes the file. IO. */
 cmus_status cmus_file_write_scratch(const char *path, const cmus_bytes *parts, size_t count);
 
 /* Writing a whole file in pieces. Errors are kept until commit, which reports the first one and removes the temporary

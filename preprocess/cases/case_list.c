@@ -51,6 +51,14 @@ void cmus_case_list_drop_rejected(cmus_case_list *list) {
     list->case_count = kept;
 }
 
+size_t cmus_case_list_count_images(const cmus_case_list *list) {
+    size_t images = 0;
+    for (size_t i = 0; i < list->case_count; i++)
+        images += (size_t)(list->cases[i].om != CMUS_NO_IMAGE) + (size_t)(list->cases[i].im != CMUS_NO_IMAGE) +
+                  (size_t)list->cases[i].tem_count;
+    return images;
+}
+
 int cmus_case_list_class(const cmus_case_list *list, const char *name) {
     for (size_t i = 0; i < list->class_count; i++)
         if (strcmp(list->classes[i], name) == 0)

@@ -66,6 +66,8 @@ size_t cmus_case_list_add_image(cmus_case_list *list, const cmus_source_image *i
 void cmus_case_list_reject(cmus_case_list *list, size_t number, const char *why);
 /* Takes the rejected cases out; their images stay, so that numbers of images hold. */
 void cmus_case_list_drop_rejected(cmus_case_list *list);
+/* Images of all cases; one that two cases share counts twice. */
+size_t cmus_case_list_count_images(const cmus_case_list *list);
 /* Number of the class, or -1. */
 int cmus_case_list_class(const cmus_case_list *list, const char *name);
 /* The rejected cases as a CSV file: case_id, patient_id, class, why. IO. */

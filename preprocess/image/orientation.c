@@ -41,6 +41,7 @@ void cmus_image_orient(cmus_image *image, int orientation) {
             }
     cmus_free(image->pixels);
     image->pixels = upright;
+    image->capacity = (size_t)width * (size_t)height * (size_t)channels;
     image->width = width;
     image->height = height;
 }

@@ -242,14 +242,6 @@ static int count_patients(const cmus_case_list *list) {
     return patients;
 }
 
-/* Those of all cases: an image that two cases share is packed twice. */
-static int64_t count_images(const cmus_case_list *list) {
-    int64_t images = 0;
-    for (size_t i = 0; i < list->case_count; i++)
-        images += (int64_t)single_images(list) + bag_size(list, &list->cases[i]);
-    return images;
-}
-
 /* The shards of this rank; the entries of the others have no SHA-256 yet. */
 static cmus_status write_own_shards(builder *self, cmus_dataset_index *index) {
     const cmus_communicator *communicator = self->communicator;
@@ -299,7 +291,7 @@ cmus_status cmus_build_dataset(const cmus_communicator *communicator, const char
                                 .classes = cmus_allocate(list->class_count, sizeof *index.classes),
                                 .cases = (int)list->case_count,
                                 .patients = count_patients(list),
-                                .images = count_images(list),
+                                .images = (int64_t)cmus_case_list_count_images(list),
                                 .options = cmus_copy_string(options->options),
                                 .statistics = cmus_describe_images(list, prepared)};
     memcpy(index.has, list->has, sizeof index.has);

@@ -1,5 +1,6 @@
 /* Images with equal pixels: files copied under two patients, or twice under one. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "check_parts.h"
 #include "cmus/memory.h"
@@ -21,11 +22,16 @@ typedef struct use {
     size_t image, case_number;
 } use;
 
+/* A list names a file twice where two bags share it, but not all of their files. */
+static bool is_one_file(const cmus_check *check, size_t a, size_t b) {
+    return strcmp(check->list->images[a].shown, check->list->images[b].shown) == 0;
+}
+
 static void add_defect(const cmus_check *check, use one, use other) {
     const cmus_source_case *case_of_one = &check->list->cases[one.case_number];
     const cmus_source_case *case_of_other = &check->list->cases[other.case_number];
     const cmus_source_image *images = check->list->images;
-    if (one.image == other.image)
+    if (is_one_file(check, one.image, other.image))
         cmus_findings_add(check->findings, CMUS_DEFECT, case_of_one->case_id, images[one.image].shown,
                           "used under two patients, here and in case %s", case_of_other->case_id);
     else
@@ -67,6 +73,8 @@ static void report_copies(const cmus_check *check, const entry *group, size_t co
         if (cmus_check_share_case(check, group[0].image, group[i].image))
             cmus_findings_add(check->findings, CMUS_WARNING, one->case_id, place,
                               "the same picture twice in a case: equal to %s", shown);
+        else if (is_one_file(check, group[0].image, group[i].image))
+            continue;
         else if (one->label != first->label)
             cmus_findings_add(check->findings, CMUS_WARNING, one->case_id, place,
                               "the same picture in two classes: equal to %s of this patient's case %s", shown,

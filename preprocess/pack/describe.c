@@ -186,7 +186,7 @@ static void print_folds(const char *folder, const cmus_dataset *dataset) {
     cmus_splits splits;
     if (!cmus_file_exists(path))
         printf("No folds yet: cmus-split %s\n", folder);
-    else if (cmus_splits_read(path, dataset, &splits) != CMUS_OK)
+    else if (cmus_splits_read(path, dataset, &splits, NULL) != CMUS_OK)
         printf("splits.csv can't be used: %s\n", cmus_last_error());
     else {
         int held = 0;

@@ -16,7 +16,7 @@
 #endif
 
 enum {
-    SIDE = CMUS_MEASURE_SIDE,
+    SIDE = 32,        /* of the reduced image whose DCT is taken */
     LOW = 8,          /* frequencies in each direction */
     COSINE_BITS = 12, /* behind the point */
     MEAN_BITS = 4,    /* behind the point of a mean gray value */
@@ -92,36 +92,36 @@ static void make_cosines(int32_t cosine[LOW][SIDE]) {
             cosine[u - 1][x] = wave[(2 * x + 1) * u % (4 * SIDE)];
 }
 
-static int cell_begin(int i, int size) {
-    return (int)((int64_t)i * size / SIDE);
+static int cell_begin(int i, int size, int side) {
+    return (int)((int64_t)i * size / side);
 }
 
-static int cell_end(int i, int size) {
-    int begin = cell_begin(i, size), end = cell_begin(i + 1, size);
+static int cell_end(int i, int size, int side) {
+    int begin = cell_begin(i, size, side), end = cell_begin(i + 1, size, side);
     return end > begin ? end : begin + 1;
 }
 
 /* row: room for [size]. */
-EACH_FAMILY static void reduce(const uint8_t *gray, int size, uint32_t *restrict row, int32_t *means) {
-    for (int i = 0; i < SIDE; i++) {
-        int begin = cell_begin(i, size), end = cell_end(i, size);
+EACH_FAMILY static void reduce(const uint8_t *gray, int size, int side, uint32_t *restrict row, int32_t *means) {
+    for (int i = 0; i < side; i++) {
+        int begin = cell_begin(i, size, side), end = cell_end(i, size, side);
         memset(row, 0, (size_t)size * sizeof *row);
         for (int y = begin; y < end; y++)
             for (int x = 0; x < size; x++)
                 row[x] += gray[(size_t)y * (size_t)size + (size_t)x];
-        for (int j = 0; j < SIDE; j++) {
+        for (int j = 0; j < side; j++) {
             uint64_t sum = 0;
-            int left = cell_begin(j, size), right = cell_end(j, size);
+            int left = cell_begin(j, size, side), right = cell_end(j, size, side);
             for (int x = left; x < right; x++)
                 sum += row[x];
-            means[i * SIDE + j] = (int32_t)((sum << MEAN_BITS) / (uint64_t)((end - begin) * (right - left)));
+            means[i * side + j] = (int32_t)((sum << MEAN_BITS) / (uint64_t)((end - begin) * (right - left)));
         }
     }
 }
 
-void cmus_measure_means(const uint8_t *gray, int size, int32_t means[SIDE * SIDE]) {
+void cmus_measure_means(const uint8_t *gray, int size, int side, int32_t *means) {
     uint32_t *row = cmus_allocate_raw((size_t)size, sizeof *row);
-    reduce(gray, size, row, means);
+    reduce(gray, size, side, row, means);
     cmus_free(row);
 }
 
@@ -150,7 +150,7 @@ static int compare(const void *a, const void *b) {
 static uint64_t hash_likeness(const uint8_t *gray, int size) {
     int32_t small[SIDE * SIDE];
     int64_t low[LOW * LOW], sorted[LOW * LOW];
-    cmus_measure_means(gray, size, small);
+    cmus_measure_means(gray, size, SIDE, small);
     transform(small, low);
     memcpy(sorted, low, sizeof sorted);
     qsort(sorted, LOW * LOW, sizeof sorted[0], compare);

@@ -9,9 +9,6 @@
 
 #include "image.h"
 
-/* Side of the reduced image whose DCT gives the perceptual hash. */
-enum { CMUS_MEASURE_SIDE = 32 };
-
 typedef struct cmus_image_measures {
     uint64_t content;           /* XXH3 of size and decoded pixels: equal for equal pixels, gray or RGB */
     uint64_t likeness;          /* perceptual hash of the resized image: few bits differ between similar images */
@@ -33,8 +30,8 @@ void cmus_measure_image(const cmus_image *image, const uint8_t *pixels, int size
  * whichever it is. pixels: [count][channels], channels 1 or 3; gray: [count]. */
 void cmus_measure_gray(const uint8_t *pixels, size_t count, int channels, uint8_t *gray);
 
-/* Means over the cells of a grid, times 16: gray [size][size] to means [SIDE][SIDE]. Pixels are not cut in two: what is
+/* Means over the cells of a grid, times 16: gray [size][size] to means [side][side]. Pixels are not cut in two: what is
  * compared has one size. */
-void cmus_measure_means(const uint8_t *gray, int size, int32_t means[CMUS_MEASURE_SIDE * CMUS_MEASURE_SIDE]);
+void cmus_measure_means(const uint8_t *gray, int size, int side, int32_t *means);
 
 #endif

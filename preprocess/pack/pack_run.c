@@ -155,7 +155,7 @@ static cmus_status finish(run *self, int shards) {
     if (options->preview)
         CMUS_TRY(cmus_preview_write(self->folder.path, options->preview));
     cmus_info("%s: %zu cases, %zu images, %zu classes", self->folder.path, self->list.case_count,
-              self->list.image_count, self->list.class_count);
+              cmus_case_list_count_images(&self->list), self->list.class_count);
     return CMUS_OK;
 }
 

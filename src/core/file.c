@@ -238,6 +238,7 @@ cmus_status cmus_file_write(const char *path, const void *data, size_t size) {
 }
 
 cmus_status cmus_file_write_scratch(const char *path, const cmus_bytes *parts, size_t count) {
+    unlink(path); /* not cut: some file systems would flush what replaces it, and whoever reads it keeps the old one */
     int descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (descriptor < 0)
         return cmus_fail(CMUS_ERROR_IO, "can't write %s: %s", path, strerror(errno));

@@ -69,9 +69,17 @@ void *cmus_grow(void *pointer, size_t *capacity, size_t needed, size_t size) {
     return grown;
 }
 
+/* Not aligned: a program may keep a million texts. */
+static char *allocate_text(size_t size) {
+    char *text = malloc(size);
+    if (!text)
+        cmus_fatal("out of memory: %zu bytes for a text are not to be had", size);
+    return text;
+}
+
 char *cmus_copy_string(const char *text) {
     size_t size = strlen(text) + 1;
-    char *copy = cmus_allocate_raw(size, 1);
+    char *copy = allocate_text(size);
     memcpy(copy, text, size);
     return copy;
 }
@@ -84,7 +92,7 @@ char *cmus_format_string(const char *format, ...) {
     va_end(arguments);
     if (length < 0)
         cmus_fatal("can't format a text by '%s'", format);
-    char *text = cmus_allocate_raw((size_t)length + 1, 1);
+    char *text = allocate_text((size_t)length + 1);
     vsnprintf(text, (size_t)length + 1, format, again);
     va_end(again);
     return text;

@@ -1,12 +1,14 @@
-/* Folds: patients, the largest first, go one by one into the fold that keeps the class counts most even.
+/* Folds: patients, the largest first, go one by one into the fold that keeps the class counts most even; then moves and
+ * swaps make them more even where patients with several cases left something to do (splits_improve.c).
  *
  * "Even" is the sum over classes and folds of (cases of the class in the fold / cases of the class)^2 / (share of the
  * fold): the smaller the better. A fold without cases of a patient's classes is therefore always taken first, and none
  * stays empty. Among equal folds the one with the fewest cases is taken; the order of patients of equal size is
  * shuffled by the seed.
  */
+#include "splits_make.h"
+
 #include <math.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,15 +16,8 @@
 #include "cmus/random.h"
 #include "cmus/splits.h"
 
-typedef struct patients {
-    int count, classes;
-    int *counts; /* [count][classes]: cases */
-    int *sizes;  /* [count]: cases in all */
-    int *totals; /* [classes] */
-} patients;
-
-static patients count_cases(int cases, const int *patient, const int *label, int classes) {
-    patients all = {.classes = classes};
+static cmus_patient_counts count_cases(int cases, const int *patient, const int *label, int classes) {
+    cmus_patient_counts all = {.classes = classes};
     for (int i = 0; i < cases; i++)
         if (patient[i] >= all.count)
             all.count = patient[i] + 1;
@@ -37,7 +32,7 @@ static patients count_cases(int cases, const int *patient, const int *label, int
     return all;
 }
 
-static void free_patients(patients *all) {
+static void free_patients(cmus_patient_counts *all) {
     cmus_free(all->counts);
     cmus_free(all->sizes);
     cmus_free(all->totals);
@@ -54,7 +49,7 @@ static int compare_placed(const void *a, const void *b) {
 }
 
 /* The patients that have cases and are not held out, shuffled, then the largest first. Returns their number. */
-static int order_patients(const patients *all, const bool *held, cmus_random *random, int *order) {
+static int order_patients(const cmus_patient_counts *all, const bool *held, cmus_random *random, int *order) {
     int count = 0;
     for (int p = 0; p < all->count; p++)
         if (all->sizes[p] > 0 && !held[p])
@@ -72,7 +67,7 @@ static int order_patients(const patients *all, const bool *held, cmus_random *ra
 
 /* What the patient adds to the sum of squares if it goes into a fold that has these counts and should get this share of
  * each class. */
-static double added_unevenness(const patients *all, int patient, const int *fold_counts, double share) {
+static double added_unevenness(const cmus_patient_counts *all, int patient, const int *fold_counts, double share) {
     double added = 0;
     for (int c = 0; c < all->classes; c++) {
         double more = all->counts[patient * all->classes + c], there = fold_counts[c], total = all->totals[c];
@@ -82,18 +77,18 @@ static double added_unevenness(const patients *all, int patient, const int *fold
     return added;
 }
 
-/* shares [folds]: of the cases; fold_of [patients]: set for those that are not held out. */
-static void distribute(const patients *all, const bool *held, int folds, const double *shares, cmus_random *random,
-                       int *fold_of) {
+/* fold_of [patients]: set for those that are not held out. */
+static void distribute(const cmus_patient_counts *all, const cmus_fold_plan *plan, cmus_random *random, int *fold_of) {
+    int folds = plan->folds;
     int *order = cmus_allocate((size_t)all->count, sizeof *order);
     int *counts = cmus_allocate((size_t)folds * (size_t)all->classes, sizeof *counts);
     int *sizes = cmus_allocate((size_t)folds, sizeof *sizes);
-    int count = order_patients(all, held, random, order);
+    int count = order_patients(all, plan->held, random, order);
     for (int i = 0; i < count; i++) {
         int best = 0;
         double least = INFINITY;
         for (int f = 0; f < folds; f++) {
-            double added = added_unevenness(all, order[i], counts + f * all->classes, shares[f]);
+            double added = added_unevenness(all, order[i], counts + f * all->classes, plan->shares[f]);
             if (added < least - 1e-12 || (added < least + 1e-12 && sizes[f] < sizes[best])) {
                 best = f;
                 least = added;
@@ -107,20 +102,21 @@ static void distribute(const patients *all, const bool *held, int folds, const d
     cmus_free(order);
     cmus_free(counts);
     cmus_free(sizes);
+    cmus_splits_improve(all, plan, fold_of);
 }
 
 /* The hold-out is one of two unequal folds. held [patients]: all false before. */
-static void hold_out(const patients *all, double share, uint64_t seed, bool *held) {
+static void hold_out(const cmus_patient_counts *all, double share, uint64_t seed, bool *held) {
     cmus_random random = cmus_random_begin(seed, "hold-out", NULL, 0);
     double shares[2] = {1 - share, share};
     int *part = cmus_allocate((size_t)all->count, sizeof *part);
-    distribute(all, held, 2, shares, &random, part);
+    distribute(all, &(cmus_fold_plan){.folds = 2, .shares = shares, .held = held}, &random, part);
     for (int p = 0; p < all->count; p++)
         held[p] = all->sizes[p] > 0 && part[p] == 1;
     cmus_free(part);
 }
 
-static cmus_status check_counts(const patients *all, const bool *held, int folds, double holdout) {
+static cmus_status check_counts(const cmus_patient_counts *all, const bool *held, int folds, double holdout) {
     int left = 0, kept_apart = 0;
     for (int p = 0; p < all->count; p++) {
         kept_apart += held[p];
@@ -134,17 +130,18 @@ static cmus_status check_counts(const patients *all, const bool *held, int folds
     return CMUS_OK;
 }
 
-static void make_repeats(const patients *all, const bool *held, const int *patient, int cases, int folds, int repeats,
-                         uint64_t seed, cmus_splits *splits) {
+static void make_repeats(const cmus_patient_counts *all, const bool *held, const int *patient, int cases, int folds,
+                         int repeats, uint64_t seed, cmus_splits *splits) {
     int *fold_of = cmus_allocate((size_t)all->count, sizeof *fold_of);
     double *shares = cmus_allocate((size_t)folds, sizeof *shares);
     for (int f = 0; f < folds; f++)
         shares[f] = 1.0 / folds;
+    cmus_fold_plan plan = {folds, shares, held, true};
     *splits =
         (cmus_splits){folds, repeats, cases, cmus_allocate((size_t)repeats * (size_t)cases, sizeof *splits->fold)};
     for (int r = 0; r < repeats; r++) {
         cmus_random random = cmus_random_begin(seed, "folds", &(uint64_t){(uint64_t)r}, 1);
-        distribute(all, held, folds, shares, &random, fold_of);
+        distribute(all, &plan, &random, fold_of);
         int *fold = splits->fold + (size_t)r * (size_t)cases;
         for (int i = 0; i < cases; i++)
             fold[i] = held[patient[i]] ? CMUS_FOLD_HOLDOUT : fold_of[patient[i]];
@@ -158,7 +155,7 @@ cmus_status cmus_splits_make_holdout(int cases, const int *patient, const int *l
     memset(splits, 0, sizeof *splits);
     if (folds < 2 || repeats < 1 || !(holdout >= 0 && holdout < 1))
         return cmus_fail(CMUS_ERROR_ARGUMENT, "folds must be 2 or more, repeats 1 or more, the hold-out from 0 to 1");
-    patients all = count_cases(cases, patient, label, classes);
+    cmus_patient_counts all = count_cases(cases, patient, label, classes);
     bool *held = cmus_allocate((size_t)all.count, sizeof *held);
     if (holdout > 0)
         hold_out(&all, holdout, seed, held);

@@ -65,7 +65,7 @@ static cmus_status pick_cases(cmus_trainer *trainer, const cmus_splits *splits, 
 static cmus_status read_splits(cmus_trainer *trainer) {
     char *path = cmus_path_join(trainer->options->data, "splits.csv");
     cmus_splits splits = {0};
-    cmus_status status = cmus_splits_read(path, trainer->dataset, &splits);
+    cmus_status status = cmus_splits_read(path, trainer->dataset, &splits, NULL);
     if (status == CMUS_ERROR_NOT_FOUND)
         status = cmus_fail(status, "%s: there is none; make it once by: cmus-split %s --folds 5 --seed 1", path,
                            trainer->options->data);

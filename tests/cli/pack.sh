@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# cmus-pack and cmus-split on small generated trees: what they make, and what they say of bad input.
+# cmus-pack on small generated trees: what they make, and what they say of bad input.
 #   pack.sh BUILD
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
@@ -212,44 +212,6 @@ expect 0 "without a manifest" "warning: flipped has no MANIFEST.sha256"
 runs "$pack" --verify gray
 expect 1 "no data set" "gray/dataset.json: not there"
 
-# --- folds
-runs "$split" packed --folds 3 --seed 4 --repeats 2
-expect 0 "splitting"
-[ "$(wc -l <out)" = 7 ] || complain "the table of class counts has $(wc -l <out) lines instead of 7"
-[ "$(wc -l <packed/splits.csv)" = 25 ] || complain "splits.csv has not one line a case and repeat"
-"$python" - packed/splits.csv <<'PY' || complain "a patient is in two folds"
-import csv, sys
-fold = {}
-for row in csv.DictReader(open(sys.argv[1])):
-    assert fold.setdefault((row["patient_id"], row["repeat"]), row["fold"]) == row["fold"], row
-    assert row["case_id"] == row["class"] + "/" + row["patient_id"]
-PY
-cp packed/splits.csv first.csv
-runs "$split" packed --folds 3 --seed 5
-[ "$code" -ne 0 ] || complain "splits.csv was overwritten"
-says "packed/splits.csv: is there already"
-cmp -s packed/splits.csv first.csv || complain "a refused run changed splits.csv"
-runs "$split" packed --folds 3 --seed 4 --repeats 2 --force
-expect 0 "--force"
-cmp packed/splits.csv first.csv || complain "the same seed made other folds"
-runs "$split" packed --check
-expect 0 "--check" "packed/splits.csv: fits packed"
-sed '3s/,[0-9]*$/,holdout/' first.csv >packed/splits.csv
-runs "$split" packed --check
-expect 1 "a patient in two folds" "packed/splits.csv: does not fit" "is in two folds"
-sed 3d first.csv >packed/splits.csv
-runs "$split" packed --check
-expect 1 "a case without a line" "has no line for repeat 0"
-rm packed/splits.csv
-runs "$split" packed --folds 7
-expect 1 "more folds than patients" "packed: 6 patients can't make 7 folds"
-[ -e packed/splits.csv ] && complain "a failed split left splits.csv"
-runs "$split" packed --folds 2 --holdout 0.3
-expect 0 "a hold-out"
-grep -q ',holdout$' packed/splits.csv || complain "nobody is held out"
-runs "$split" packed --folds 1
-expect 2 "one fold" "--folds"
-
 # --- no space left: while images are prepared, and while shards are written
 if [ "$(id -u)" = 0 ] && mkdir small && mount -t tmpfs -o size=1m small small 2>/dev/null; then
   mounted=$scratch/small
@@ -258,11 +220,6 @@ if [ "$(id -u)" = 0 ] && mkdir small && mount -t tmpfs -o size=1m small small 2>
     expect 1 "no space left at ${run%:*} pixels" "can't write small/packed.partial/${run#*:}" "No space left on device"
     leaves_nothing small/packed
   done
-  cp -r packed/shard-00000.h5 packed/dataset.json packed/MANIFEST.sha256 small/ && rm -f small/splits.csv
-  dd if=/dev/zero of=small/full bs=1k 2>/dev/null
-  runs "$split" small --folds 2
-  expect 1 "no space left for splits.csv" "can't write small/splits.csv: No space left on device"
-  leaves_nothing small/splits.csv
 else
   echo "not tested: no space left (needs root and tmpfs)"
 fi

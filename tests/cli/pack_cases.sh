@@ -57,34 +57,34 @@ same_as_expected() {
 name="prefixes and a case for each OM image"
 mkdir -p tree/A tree/B && cp -r gray/A/p[01] tree/A && cp -r gray/B/p[02] tree/B
 mv tree/A/p0/IM_x_1.jpg tree/A/p0/if_1.jpg
-mv tree/A/p1/IM_x_1.jpg tree/A/p1/IF_TEM_1.jpg
+mv tree/A/p1/TEM_x_1.tif tree/A/p1/im_tem_1.TIF # the longest prefix counts
 mv tree/B/p0/TEM_x_2.tif tree/B/p0/电镜10.tif
 mv tree/B/p0/TEM_x_1.tif tree/B/p0/电镜9.tif
 cp gray/C/p1/OM_x_1.png tree/A/p0/OM_x_0.png
 cp gray/C/p2/OM_x_1.png tree/B/p2/OM_x_1.tif
 touch tree/A/p0/Thumbs.db tree/A/.DS_Store tree/A/p0/._OM_x_1.png
 mkdir -p tree/__MACOSX/A
-run 0 tree --out named --prefix IF=IM --prefix IF_TEM=IM --prefix 电镜=TEM --om-per-case all
+run 0 tree --out named --prefix IF=IM --prefix IM_TEM=TEM --prefix 电镜=TEM --om-per-case all
 absent err Thumbs .DS_Store __MACOSX "is not used"
 holds named >found
 same_as_expected <<'LIST'
 A/p0/OM_x_0 p0 A/p0/OM_x_0.png A/p0/if_1.jpg A/p0/TEM_x_1.tif
 A/p0/OM_x_1 p0 A/p0/OM_x_1.png A/p0/if_1.jpg A/p0/TEM_x_1.tif
-A/p1/OM_x_1 p1 A/p1/OM_x_1.png A/p1/IF_TEM_1.jpg A/p1/TEM_x_1.tif
+A/p1/OM_x_1 p1 A/p1/OM_x_1.png A/p1/IM_x_1.jpg A/p1/im_tem_1.TIF
 B/p0/OM_x_1 p0 B/p0/OM_x_1.png B/p0/IM_x_1.jpg B/p0/电镜9.tif;B/p0/电镜10.tif
 B/p2/OM_x_1.png p2 B/p2/OM_x_1.png B/p2/IM_x_1.jpg B/p2/TEM_x_1.tif;B/p2/TEM_x_2.tif
 B/p2/OM_x_1.tif p2 B/p2/OM_x_1.tif B/p2/IM_x_1.jpg B/p2/TEM_x_1.tif;B/p2/TEM_x_2.tif
 LIST
 
 name="the first OM image, without IM"
-run 0 tree --out without_im --modalities om,tem --prefix IF=IM --prefix 电镜=TEM
+run 0 tree --out without_im --modalities om,tem --prefix IF=IM --prefix IM_TEM=TEM --prefix 电镜=TEM
 contains err "tree/A/p0: has 2 OM images: the first, OM_x_0.png, is used, but not OM_x_1.png" \
     "tree: 4 IM images are not used, as --modalities says"
 absent err "if_1.jpg"
 holds without_im >found
 same_as_expected <<'LIST'
 A/p0 p0 A/p0/OM_x_0.png A/p0/TEM_x_1.tif
-A/p1 p1 A/p1/OM_x_1.png A/p1/TEM_x_1.tif
+A/p1 p1 A/p1/OM_x_1.png A/p1/im_tem_1.TIF
 B/p0 p0 B/p0/OM_x_1.png B/p0/电镜9.tif;B/p0/电镜10.tif
 B/p2 p2 B/p2/OM_x_1.png B/p2/TEM_x_1.tif;B/p2/TEM_x_2.tif
 LIST

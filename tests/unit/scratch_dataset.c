@@ -1,6 +1,7 @@
 #include "scratch_dataset.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "cmus/dataset_index.h"
 #include "cmus/memory.h"
@@ -20,6 +21,17 @@ const char *scratch_dataset_shard(const scratch_dataset *dataset) {
     static char path[256];
     snprintf(path, sizeof path, "%s/%s", dataset->folder, shard_name);
     return path;
+}
+
+static int count_patients(const scratch_dataset *dataset) {
+    int patients = 0;
+    for (int i = 0; i < dataset->cases; i++) {
+        int first = 0;
+        while (dataset->patients && strcmp(dataset->patients[first], dataset->patients[i]) != 0)
+            first++;
+        patients += !dataset->patients || first == i;
+    }
+    return patients;
 }
 
 void scratch_dataset_write(scratch_dataset *dataset) {
@@ -51,7 +63,7 @@ void scratch_dataset_write(scratch_dataset *dataset) {
                                   .tem_offset = tem_offset,
                                   .label = label,
                                   .case_id = ids,
-                                  .patient_id = ids,
+                                  .patient_id = dataset->patients ? dataset->patients : ids,
                                   .source = source,
                                   .tem_channels = dataset->tem_channels ? dataset->tem_channels : 3,
                                   .compression = dataset->compression,
@@ -65,7 +77,7 @@ void scratch_dataset_write(scratch_dataset *dataset) {
                                 .classes = (char **)classes,
                                 .has = {has[0], has[1], has[2]},
                                 .cases = cases,
-                                .patients = cases,
+                                .patients = count_patients(dataset),
                                 .images = images,
                                 .options = "{}",
                                 .statistics = (char *)dataset->statistics,

@@ -1,4 +1,5 @@
-/* A small data set of one shard for tests: two classes, patients with a case each, every image with bytes of its own.
+/* A small data set of one shard for tests: two classes in turn, patients with a case each, every image with bytes of
+ * its own.
  */
 #ifndef CMUS_UNIT_SCRATCH_DATASET_H
 #define CMUS_UNIT_SCRATCH_DATASET_H
@@ -21,6 +22,7 @@ typedef struct scratch_dataset {
     const char *statistics;
     const char *const *further; /* [further_count]: names of files with a line of text, which the manifest lists */
     size_t further_count;
+    const char *const *patients;                       /* [cases]; NULL: the case ids */
     char case_ids[SCRATCH_CASES_MAX][SCRATCH_ID_SIZE]; /* filled in */
 } scratch_dataset;
 

@@ -61,6 +61,7 @@ static void test_similar(void) {
     CU_ASSERT_EQUAL(count_similar((const char *const[]){"007", "7", "70", "7 "}, 4), 2);
     CU_ASSERT_EQUAL(count_similar((const char *const[]){"A-01-002", "a-1-2", "A-10-2"}, 3), 1);
     CU_ASSERT_EQUAL(count_similar((const char *const[]){"Ｐ１２", "p12", "王 1", "王1"}, 4), 2);
+    CU_ASSERT_EQUAL(count_similar((const char *const[]){"100", "10", "1", "p100"}, 4), 0);
     CU_ASSERT_EQUAL(count_similar((const char *const[]){"0", "00", "", "o"}, 4), 1);
 }
 

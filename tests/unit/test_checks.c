@@ -326,6 +326,8 @@ static void test_equal_copies(void) {
     copy_picture(made, first + 2, first + 3);
     copy_picture(made, first + 1, second + 1);
     copy_picture(made, first, third + 2);
+    copy_picture(made, second + 3, third + 3); /* and neither is one file that the list has twice */
+    strcpy(made->list.images[third + 3].shown, "f7");
     CU_ASSERT_EQUAL(check(made), CMUS_OK);
     CU_ASSERT_EQUAL(made->findings.count, 4); /* with the patient's two classes */
     CU_ASSERT_EQUAL(count(made, CMUS_WARNING, "a", "f3", "twice in a case: equal to f2"), 1);

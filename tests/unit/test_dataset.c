@@ -1,4 +1,4 @@
-/* A data set written and read again; damage of every kind; splits.csv against it. */
+/* A data set written and read again; damage of every kind. */
 #include <hdf5.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +8,6 @@
 #include "cmus/dataset_index.h"
 #include "cmus/log.h"
 #include "cmus/memory.h"
-#include "cmus/splits.h"
 #include "shard_writer.h"
 #include "unit.h"
 
@@ -335,55 +334,6 @@ static void wrong_descriptions_are_refused(void) {
     CU_ASSERT_EQUAL(read_all(&differ), CMUS_ERROR_NOT_FOUND);
 }
 
-static cmus_status read_splits(const cmus_dataset *dataset, const char *lines, cmus_splits *splits) {
-    char *text = cmus_format_string("case_id,patient_id,class,repeat,fold\n%s", lines);
-    cmus_file_write("dataset_scratch/splits.csv", text, strlen(text));
-    cmus_free(text);
-    return cmus_splits_read("dataset_scratch/splits.csv", dataset, splits);
-}
-
-static void splits_are_proved(void) {
-#define P1 "A/p1,p1,A,0,0\nB/p1,p1,B,0,0\n"
-#define P2 "\"B/p\xC3\xA4,2\",\"p\xC3\xA4,2\",B,0,1\n"
-    write_dataset();
-    cmus_dataset *dataset;
-    cmus_splits splits, again;
-    CU_ASSERT_EQUAL_FATAL(cmus_dataset_open(folder, &dataset), CMUS_OK);
-    CU_ASSERT_EQUAL_FATAL(read_splits(dataset, "C/007,007,C,0,holdout\n" P2 P1, &splits), CMUS_OK);
-    CU_ASSERT_EQUAL(splits.folds, 2);
-    CU_ASSERT_EQUAL(splits.repeats, 1);
-    CU_ASSERT_EQUAL(memcmp(splits.fold, ((int[]){0, 0, 1, CMUS_FOLD_HOLDOUT}), sizeof(int[4])), 0);
-    CU_ASSERT_EQUAL(cmus_splits_check_classes(&splits, dataset), CMUS_ERROR_DATA);
-    CU_ASSERT_EQUAL(cmus_splits_write("dataset_scratch/splits.csv", dataset, &splits), CMUS_OK);
-    CU_ASSERT_EQUAL_FATAL(cmus_splits_read("dataset_scratch/splits.csv", dataset, &again), CMUS_OK);
-    CU_ASSERT_EQUAL(memcmp(splits.fold, again.fold, sizeof(int[4])), 0);
-    cmus_splits_free(&splits);
-    cmus_splits_free(&again);
-    static const struct {
-        const char *lines, *word;
-        cmus_status status;
-    } wrong[] = {
-        {P1 P2, "C/007 has no line", CMUS_ERROR_MISMATCH},
-        {P1 P2 "C/007,007,C,0,1\nC/007,007,C,0,1\n", "twice", CMUS_ERROR_MISMATCH},
-        {P1 P2 "C/007,7,C,0,1\n", "patient of C/007", CMUS_ERROR_MISMATCH},
-        {P1 P2 "C/007,007,A,0,1\n", "class of C/007", CMUS_ERROR_MISMATCH},
-        {P1 P2 "C/008,007,C,0,1\n", "C/008", CMUS_ERROR_MISMATCH},
-        {"A/p1,p1,A,0,0\nB/p1,p1,B,0,1\n" P2 "C/007,007,C,0,1\n", "p1 is in two folds", CMUS_ERROR_DATA},
-        {P1 P2 "C/007,007,C,0,3\n", "fold 2 of repeat 0 is empty", CMUS_ERROR_DATA},
-        {P1 "\"B/p\xC3\xA4,2\",\"p\xC3\xA4,2\",B,0,0\nC/007,007,C,0,0\n", "two or more", CMUS_ERROR_DATA},
-        {P1 P2 "C/007,007,C,9999,1\n", "repeats", CMUS_ERROR_DATA},
-        {P1 P2 "C/007,007,C,0,-1\n", "fold", CMUS_ERROR_LIMIT},
-        {P1 P2 "C/007,007,C,0,x\n", "line 5, column", CMUS_ERROR_FORMAT},
-    };
-    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
-        CU_ASSERT_EQUAL(read_splits(dataset, wrong[i].lines, &splits), wrong[i].status);
-        CU_ASSERT_PTR_NOT_NULL(strstr(cmus_last_error(), wrong[i].word));
-        CU_ASSERT_PTR_NULL(splits.fold);
-    }
-    cmus_dataset_close(dataset);
-    cmus_folder_remove(folder);
-}
-
 /* The link `name` of the first shard becomes a soft one, to what it was before, or one to another file. */
 static void replace_link(const char *name, const char *other_file) {
     hid_t file = H5Fopen(shard_path, H5F_ACC_RDWR, H5P_DEFAULT);
@@ -419,7 +369,6 @@ int main(void) {
         {"cut files are found", cut_files_are_found},
         {"wrong descriptions are refused", wrong_descriptions_are_refused},
         {"links to elsewhere are refused", links_to_elsewhere_are_refused},
-        {"splits are proved", splits_are_proved},
     };
     return unit_main("data set", tests, sizeof tests / sizeof tests[0]);
 }

@@ -102,7 +102,7 @@ static size_t find_marker(const file *in, int marker, int number) {
 static void decodes_arithmetic_jpeg(void) {
     file plain = make_jpeg((jpeg_kind){.components = 3});
     file arithmetic = make_jpeg((jpeg_kind){.components = 3, .arithmetic = true});
-    cmus_image first, second;
+    cmus_image first = {0}, second = {0};
     CU_ASSERT_NOT_EQUAL(plain.size, arithmetic.size);
     CU_ASSERT_EQUAL_FATAL(decode(&plain, &first), CMUS_OK);
     CU_ASSERT_EQUAL_FATAL(decode(&arithmetic, &second), CMUS_OK);
@@ -239,7 +239,7 @@ static void decodes_interlaced_png(void) {
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         file plain = make_png((png_kind){kinds[i][0], kinds[i][1], .interlaced = false});
         file interlaced = make_png((png_kind){kinds[i][0], kinds[i][1], .interlaced = true});
-        cmus_image first, second;
+        cmus_image first = {0}, second = {0};
         CU_ASSERT_EQUAL_FATAL(decode(&plain, &first), CMUS_OK);
         CU_ASSERT_EQUAL_FATAL(decode(&interlaced, &second), CMUS_OK);
         bool gray = !(kinds[i][0] & PNG_COLOR_MASK_COLOR);

@@ -124,6 +124,20 @@ static void holdout_takes_its_share(void) {
     }
 }
 
+/* Going one by one leaves the counts of these patients uneven in most cases; moves and swaps almost never. */
+static void patients_are_swapped_until_it_is_even(void) {
+    int even = 0;
+    for (uint64_t seed = 0; seed < 100; seed++) {
+        cases all = draw_cases(seed);
+        cmus_splits splits;
+        CU_ASSERT_EQUAL_FATAL(cmus_splits_make(all.count, all.patient, all.label, CLASSES, 5, 1, seed, &splits),
+                              CMUS_OK);
+        even += unevenness(&all, splits.fold, 5) < 1;
+        cmus_splits_free(&splits);
+    }
+    CU_ASSERT(even >= 90);
+}
+
 static void impossible_folds_are_refused(void) {
     static const int patient[6] = {0, 0, 1, 1, 2, 2}, label[6] = {0, 1, 0, 1, 0, 1};
     cmus_splits splits;
@@ -142,6 +156,7 @@ int main(void) {
         {"single cases are perfectly even", single_cases_are_perfectly_even},
         {"folds depend on the seed only", folds_depend_on_the_seed_only},
         {"hold-out takes its share", holdout_takes_its_share},
+        {"patients are swapped until it is even", patients_are_swapped_until_it_is_even},
         {"impossible folds are refused", impossible_folds_are_refused},
     };
     return unit_main("splits", tests, sizeof tests / sizeof tests[0]);
