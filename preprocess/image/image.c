@@ -75,6 +75,14 @@ static bool is_gray(const uint8_t *rgb, size_t count) {
     return true;
 }
 
+bool cmus_pixels_to_gray(uint8_t *pixels, size_t count) {
+    if (!is_gray(pixels, count))
+        return false;
+    for (size_t i = 0; i < count; i++)
+        pixels[i] = pixels[3 * i];
+    return true;
+}
+
 /* RGB with nothing but gray to one channel, in place: stretch by stretch, while it is in the processor's cache. An
  * image with colour is mostly known by its first pixels; if not, what was moved is gray and is spread out again. */
 static void reduce_to_gray(cmus_image *image) {

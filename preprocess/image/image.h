@@ -46,6 +46,10 @@ void cmus_image_free(cmus_image *image);
  * pixels: [height][width][channels of the image]. */
 void cmus_image_resize(const cmus_image *image, cmus_filter filter, int width, int height, uint8_t *pixels);
 
+/* RGB pixels [count][3] to gray ones [count] in place, if red, green and blue are equal in all of them; else they stay
+ * and false is returned. */
+bool cmus_pixels_to_gray(uint8_t *pixels, size_t count);
+
 /* Stretches [count] samples to 8 bits by the window of the options. */
 void cmus_image_from_16_bit(const uint16_t *samples, size_t count, const cmus_decode_options *options, uint8_t *pixels);
 

@@ -17,23 +17,13 @@ _Noreturn static void jpeg_failed(j_common_ptr compress) {
     cmus_fatal("libjpeg: %s", text); /* it writes to memory: nothing that a file or a disk can cause */
 }
 
-/* Gray pictures, as most TEM images are, are written in one channel. Moves the gray values together in place. */
-static bool make_gray(uint8_t *pixels, size_t count) {
-    for (size_t i = 0; i < count; i++)
-        if (pixels[3 * i] != pixels[3 * i + 1] || pixels[3 * i] != pixels[3 * i + 2])
-            return false;
-    for (size_t i = 0; i < count; i++)
-        pixels[i] = pixels[3 * i];
-    return true;
-}
-
 /* pixels: [side][side][3], which are changed. */
 static char *encode(uint8_t *pixels, int side, int quality) {
     struct jpeg_compress_struct compress;
     struct jpeg_error_mgr errors;
     unsigned char *bytes = NULL;
     unsigned long size = 0;
-    bool gray = make_gray(pixels, (size_t)side * (size_t)side);
+    bool gray = cmus_pixels_to_gray(pixels, (size_t)side * (size_t)side); /* as most TEM images are */
     compress.err = jpeg_std_error(&errors);
     errors.error_exit = jpeg_failed;
     jpeg_create_compress(&compress);

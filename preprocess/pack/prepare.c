@@ -16,16 +16,6 @@ typedef struct work {
     cmus_prepared_image *prepared;
 } work;
 
-/* Makes RGB pixels gray in place if all of them are: [count][3] to [count]. */
-static bool reduce_to_gray(uint8_t *pixels, size_t count) {
-    for (size_t i = 0; i < count; i++)
-        if (pixels[3 * i] != pixels[3 * i + 1] || pixels[3 * i] != pixels[3 * i + 2])
-            return false;
-    for (size_t i = 0; i < count; i++)
-        pixels[i] = pixels[3 * i];
-    return true;
-}
-
 /* Reads and decodes image i; a file that can't be used is no failure, but a damage. */
 static bool decode_image(const work *self, size_t i, cmus_source_buffer *source, cmus_image *image) {
     cmus_prepared_image *own = &self->prepared[i];
@@ -55,7 +45,7 @@ static void prepare_image(const work *self, size_t i, hands *with) {
     size_t count = (size_t)size * (size_t)size;
     uint8_t *pixels = cmus_block_buffer_room(&with->buffer);
     cmus_image_resize(image, self->options->filter, size, size, pixels);
-    own->gray = image->channels == 1 || reduce_to_gray(pixels, count);
+    own->gray = image->channels == 1 || cmus_pixels_to_gray(pixels, count);
     own->type = image->type;
     own->bits = image->bits;
     own->width = image->width;
