@@ -71,6 +71,9 @@ int cmus_compare_natural(const char *a, const char *b);
 /* "FOLDER/NAME"; free with cmus_free(). */
 char *cmus_path_join(const char *folder, const char *name);
 
+/* Whether `path`, which need not be there, lies in the folder or is it: by real paths, as far as they are there. */
+bool cmus_path_lies_in(const char *path, const char *folder);
+
 /* SHA-256 as 64 lower-case hexadecimal digits and a zero. */
 enum { CMUS_SHA256_TEXT = 65 };
 void cmus_sha256(const void *data, size_t size, char text[CMUS_SHA256_TEXT]);

@@ -1,6 +1,5 @@
 #include "identity.h"
 
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -113,34 +112,6 @@ char *cmus_identity_source(cmus_identity *identity, const char *source, const ch
     return name;
 }
 
-/* The real path of the folder that a file lies in; NULL if it is not there. */
-static char *folder_of(const char *path) {
-    const char *slash = strrchr(path, '/');
-    char *folder = !slash          ? cmus_copy_string(".")
-                   : slash == path ? cmus_copy_string("/")
-                                   : cmus_format_string("%.*s", (int)(slash - path), path);
-    char real[PATH_MAX];
-    bool there = realpath(folder, real) != NULL;
-    cmus_free(folder);
-    return there ? cmus_copy_string(real) : NULL;
-}
-
-cmus_status cmus_identity_check_map(const char *map, const char *folder) {
-    char *place = folder_of(map), real[PATH_MAX];
-    if (!place)
-        return cmus_fail(CMUS_ERROR_NOT_FOUND, "%s: the folder for the map of ids is not there; make it first", map);
-    bool inside = false;
-    if (realpath(folder, real)) {
-        size_t length = strlen(real);
-        inside = strncmp(place, real, length) == 0 && (place[length] == 0 || place[length] == '/');
-    }
-    cmus_free(place);
-    if (inside)
-        return cmus_fail(CMUS_ERROR_ARGUMENT,
-                         "%s: the map of ids must not lie in the data set; name another place by --map", map);
-    return CMUS_OK;
-}
-
 static int compare_lines(const void *a, const void *b) {
     const map_line *x = a, *y = b;
     int order = strcmp(x->kind, y->kind);
@@ -149,15 +120,40 @@ static int compare_lines(const void *a, const void *b) {
     return order ? order : strcmp(x->name, y->name);
 }
 
-/* Adds the lines of the map that is there to `all`, whose texts stay in the table. */
-static cmus_status read_lines(const cmus_csv *table, map_line *all) {
+/* The columns of a map; FORMAT if the table is none. */
+typedef struct map_columns {
     size_t kind, hashed, name;
-    CMUS_TRY(cmus_csv_column(table, "kind", &kind));
-    CMUS_TRY(cmus_csv_column(table, "hashed", &hashed));
-    CMUS_TRY(cmus_csv_column(table, "true", &name));
-    for (size_t i = 0; i < table->rows; i++)
-        all[i] = (map_line){(char *)cmus_csv_cell(table, i, kind), (char *)cmus_csv_cell(table, i, hashed),
-                            (char *)cmus_csv_cell(table, i, name)};
+} map_columns;
+
+static cmus_status find_columns(const cmus_csv *table, map_columns *columns) {
+    CMUS_TRY(cmus_csv_column(table, "kind", &columns->kind));
+    CMUS_TRY(cmus_csv_column(table, "hashed", &columns->hashed));
+    return cmus_csv_column(table, "true", &columns->name);
+}
+
+/* The map that is there; an empty table if there is none or an empty file. */
+static cmus_status read_map(const char *path, cmus_csv *table, map_columns *columns) {
+    struct stat info;
+    *table = (cmus_csv){0};
+    if (stat(path, &info) != 0 || (S_ISREG(info.st_mode) && info.st_size == 0))
+        return CMUS_OK;
+    cmus_status status = cmus_csv_read(path, MAP_LIMIT, table);
+    if (status == CMUS_OK) {
+        status = find_columns(table, columns);
+        if (status != CMUS_OK)
+            cmus_csv_free(table);
+    }
+    return status;
+}
+
+cmus_status cmus_identity_check_map(const char *map) {
+    cmus_csv table;
+    map_columns columns;
+    if (read_map(map, &table, &columns) != CMUS_OK)
+        return cmus_fail(CMUS_ERROR_ARGUMENT,
+                         "%s: is there and is no map of ids, so it stays; name another by --map (%s)", map,
+                         cmus_last_error());
+    cmus_csv_free(&table);
     return CMUS_OK;
 }
 
@@ -189,18 +185,20 @@ static cmus_status write_lines(const char *path, const map_line *lines, size_t c
 }
 
 cmus_status cmus_identity_write_map(const cmus_identity *identity, const char *path) {
-    cmus_csv old = {0};
-    if (cmus_file_exists(path))
-        CMUS_TRY(cmus_csv_read(path, MAP_LIMIT, &old));
+    cmus_csv old;
+    map_columns columns = {0};
+    CMUS_TRY(read_map(path, &old, &columns));
     size_t count = old.rows + identity->count;
     map_line *all = cmus_allocate(count, sizeof *all);
-    cmus_status status = old.rows ? read_lines(&old, all) : CMUS_OK;
-    if (status == CMUS_OK) {
+    for (size_t i = 0; i < old.rows; i++)
+        all[i] =
+            (map_line){(char *)cmus_csv_cell(&old, i, columns.kind), (char *)cmus_csv_cell(&old, i, columns.hashed),
+                       (char *)cmus_csv_cell(&old, i, columns.name)};
+    if (identity->count)
         memcpy(all + old.rows, identity->lines, identity->count * sizeof *all);
-        if (count)
-            qsort(all, count, sizeof *all, compare_lines);
-        status = check_collisions(all, count);
-    }
+    if (count)
+        qsort(all, count, sizeof *all, compare_lines);
+    cmus_status status = check_collisions(all, count);
     if (status == CMUS_OK)
         status = write_lines(path, all, count);
     cmus_free(all);

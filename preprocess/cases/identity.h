@@ -30,8 +30,8 @@ char *cmus_identity_path(cmus_identity *identity, const char *path);
 char *cmus_identity_source(cmus_identity *identity, const char *source, const char *case_id, cmus_image_kind kind,
                            int number);
 
-/* ARGUMENT if the map would lie in this folder, which may not be there; NOT_FOUND if the map's own folder is not. */
-cmus_status cmus_identity_check_map(const char *map, const char *folder);
+/* ARGUMENT if there is a file of this name that is no map: it would be lost. */
+cmus_status cmus_identity_check_map(const char *map);
 
 /* Writes the map, kind,hashed,true for every name that was asked for, readable by this user only; the lines of an
  * existing map stay. DATA if two names have one hash. FORMAT, IO. */

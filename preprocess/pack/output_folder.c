@@ -2,7 +2,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -15,6 +17,8 @@
 
 /* How long ranks of a killed run are waited for: 10 seconds. */
 enum { PAUSES = 200, PAUSE_NANOSECONDS = 50000000 };
+
+static const char LOCK[] = "lock";
 
 static cmus_status check_free(const char *path) {
     struct stat info;
@@ -46,7 +50,7 @@ static bool is_same_file(int descriptor, const char *path) {
 
 /* The lock is a file, since not all network file systems lock folders; it ends with the process. */
 static cmus_status take_lock(cmus_output_folder *folder) {
-    char *path = cmus_path_join(folder->partial, "lock");
+    char *path = cmus_path_join(folder->partial, LOCK);
     cmus_status status = CMUS_OK;
     int lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (lock < 0)
@@ -104,7 +108,7 @@ static cmus_status remove_others(const cmus_output_folder *folder, const char *c
     cmus_status status = CMUS_OK;
     for (size_t i = 0; i < count && status == CMUS_OK; i++) {
         char *path = cmus_path_join(folder->partial, names[i]);
-        if (!is_named(names[i], kept, kept_count))
+        if (!is_named(names[i], kept, kept_count) && strcmp(names[i], LOCK) != 0)
             status = cmus_folder_remove(path);
         cmus_free(path);
     }
@@ -112,16 +116,32 @@ static cmus_status remove_others(const cmus_output_folder *folder, const char *c
     return status;
 }
 
+/* The name without slashes at its end; where it leads if it is a link or ends in a dot, as nothing can be renamed to
+ * those. */
+static char *final_name(const char *path) {
+    char *name = cmus_copy_string(path), real[PATH_MAX];
+    struct stat info;
+    size_t length = strlen(name);
+    while (length > 1 && name[length - 1] == '/')
+        name[--length] = 0;
+    bool link = lstat(name, &info) == 0 && S_ISLNK(info.st_mode);
+    if ((link || (length && name[length - 1] == '.')) && realpath(name, real)) {
+        cmus_free(name);
+        name = cmus_copy_string(real);
+    }
+    return name;
+}
+
 cmus_status cmus_output_folder_begin(const char *path, cmus_output_folder *folder) {
-    *folder = (cmus_output_folder){.path = cmus_copy_string(path), .lock = -1};
-    size_t length = strlen(path);
-    while (length > 1 && folder->path[length - 1] == '/')
-        folder->path[--length] = 0;
+    *folder = (cmus_output_folder){.path = final_name(path), .lock = -1};
+    if (!*folder->path || strcmp(folder->path, "/") == 0)
+        return cmus_fail(CMUS_ERROR_ARGUMENT, "'%s' can't be a data set's folder; name another", path);
     folder->partial = cmus_format_string("%s.partial", folder->path);
     folder->scratch = cmus_path_join(folder->partial, "scratch");
     CMUS_TRY(check_free(folder->path));
     CMUS_TRY(cmus_folder_make(folder->partial));
     CMUS_TRY(take_lock(folder));
+    CMUS_TRY(check_free(folder->path)); /* another process may have finished between the two */
     CMUS_TRY(cmus_folder_make(folder->scratch));
     return wait_for_ranks(folder);
 }
@@ -129,7 +149,29 @@ cmus_status cmus_output_folder_begin(const char *path, cmus_output_folder *folde
 cmus_status cmus_output_folder_commit(cmus_output_folder *folder, const char *const *names, size_t count) {
     CMUS_TRY(remove_others(folder, names, count));
     CMUS_TRY(cmus_folder_sync(folder->partial));
-    return cmus_file_take_over(folder->partial, folder->path);
+    if (cmus_file_take_over(folder->partial, folder->path) != CMUS_OK) {
+        cmus_output_folder_keep(folder);
+        return cmus_fail(CMUS_ERROR_IO, "%s; the data set is complete, but in %s: move it yourself", cmus_last_error(),
+                         folder->partial);
+    }
+    char *lock = cmus_path_join(folder->path, LOCK); /* it goes last: no other process may begin before */
+    unlink(lock);
+    cmus_free(lock);
+    return CMUS_OK;
+}
+
+cmus_status cmus_output_folder_check_outside(const cmus_output_folder *folder, const char *path) {
+    const char *slash = strrchr(path, '/');
+    char *parent = !slash          ? cmus_copy_string(".")
+                   : slash == path ? cmus_copy_string("/")
+                                   : cmus_format_string("%.*s", (int)(slash - path), path);
+    bool there = cmus_folder_exists(parent);
+    cmus_free(parent);
+    if (cmus_path_lies_in(path, folder->path) || cmus_path_lies_in(path, folder->partial))
+        return cmus_fail(CMUS_ERROR_ARGUMENT, "%s: must not lie in the data set; name another place", path);
+    if (!there)
+        return cmus_fail(CMUS_ERROR_NOT_FOUND, "%s: its folder is not there; make it first", path);
+    return CMUS_OK;
 }
 
 void cmus_output_folder_keep(cmus_output_folder *folder) {

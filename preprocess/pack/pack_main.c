@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "cmus/communicator.h"
+#include "cmus/file.h"
 #include "cmus/launch.h"
 #include "cmus/program.h"
 #include "cmus/stop.h"
@@ -17,7 +18,11 @@
 static cmus_status look(const cmus_pack_options *options, const char *folder) {
     CMUS_TRY(options->verify ? cmus_verify_dataset(folder) : CMUS_OK);
     CMUS_TRY(options->describe ? cmus_describe_dataset(folder) : CMUS_OK);
-    return options->preview ? cmus_preview_write(folder, options->preview) : CMUS_OK;
+    if (!options->preview)
+        return CMUS_OK;
+    if (cmus_path_lies_in(options->preview, folder))
+        return cmus_fail(CMUS_ERROR_ARGUMENT, "%s: must not lie in the data set; name another place", options->preview);
+    return cmus_preview_write(folder, options->preview);
 }
 
 static cmus_status pack(const cmus_communicator *communicator, bool several, const cmus_pack_options *options) {

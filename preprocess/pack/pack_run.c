@@ -42,12 +42,18 @@ static cmus_status find_cases(run *self) {
 /* Rank 0's part before images are read. */
 static cmus_status begin(run *self) {
     const cmus_pack_options *options = self->options;
+    for (size_t i = 0; i < options->source_count; i++)
+        if (cmus_path_lies_in(options->out, options->sources[i]))
+            return cmus_fail(CMUS_ERROR_ARGUMENT, "%s: must not lie in %s, where cases are looked for", options->out,
+                             options->sources[i]);
     CMUS_TRY(cmus_output_folder_begin(options->out, &self->folder));
+    if (options->preview)
+        CMUS_TRY(cmus_output_folder_check_outside(&self->folder, options->preview));
     self->findings_aside = cmus_format_string("%s.findings.csv", self->folder.path);
     if (options->key_file) {
         self->map = options->map ? cmus_copy_string(options->map) : cmus_format_string("%s.map.csv", self->folder.path);
-        CMUS_TRY(cmus_identity_check_map(self->map, self->folder.path));
-        CMUS_TRY(cmus_identity_check_map(self->map, self->folder.partial));
+        CMUS_TRY(cmus_output_folder_check_outside(&self->folder, self->map));
+        CMUS_TRY(cmus_identity_check_map(self->map));
         CMUS_TRY(cmus_identity_open(options->key_file, &self->identity));
     }
     return find_cases(self);
@@ -152,8 +158,9 @@ static cmus_status finish(run *self, int shards) {
     cmus_names_free(names, count);
     CMUS_TRY(status);
     unlink(self->findings_aside); /* of a run that was stopped, if there was one */
-    if (options->preview)
-        CMUS_TRY(cmus_preview_write(self->folder.path, options->preview));
+    status = options->preview ? cmus_preview_write(self->folder.path, options->preview) : CMUS_OK;
+    if (status != CMUS_OK)
+        return cmus_fail_in(status, "%s is complete, but the page is not there", self->folder.path);
     cmus_info("%s: %zu cases, %zu images, %zu classes", self->folder.path, self->list.case_count,
               cmus_case_list_count_images(&self->list), self->list.class_count);
     return CMUS_OK;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -140,4 +141,23 @@ void cmus_names_free(char **names, size_t count) {
 char *cmus_path_join(const char *folder, const char *name) {
     size_t length = strlen(folder);
     return cmus_format_string(length && folder[length - 1] == '/' ? "%s%s" : "%s/%s", folder, name);
+}
+
+bool cmus_path_lies_in(const char *path, const char *folder) {
+    char real[PATH_MAX], place[PATH_MAX];
+    if (!realpath(folder, real))
+        return false;
+    char *ancestor = cmus_copy_string(path);
+    while (!realpath(*ancestor ? ancestor : ".", place)) {
+        char *slash = strrchr(ancestor, '/');
+        if (!*ancestor || (slash == ancestor && !ancestor[1]))
+            break; /* not even the root can be looked at */
+        if (slash == ancestor)
+            slash[1] = 0;
+        else
+            *(slash ? slash : ancestor) = 0;
+    }
+    cmus_free(ancestor);
+    size_t length = strlen(real);
+    return strncmp(place, real, length) == 0 && (place[length] == 0 || place[length] == '/' || length == 1);
 }

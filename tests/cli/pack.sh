@@ -172,6 +172,47 @@ says "busy: another process"
 runs "$pack" colour --out nowhere/deep/packed --size 32
 expect 0 "folders above the output are made"
 
+# names that nothing can be renamed to: taken for what they lead to, or refused before any work
+runs "$pack" colour --out "" --size 32
+expect 2 "no name" "can't be a data set's folder"
+mkdir dot slash behind && ln -s behind link
+runs "$pack" colour --out slash/./ --size 32
+expect 0 "a name with a dot at its end"
+runs "$pack" colour --out link --size 32
+expect 0 "a link to an empty folder"
+(cd dot && "$pack" ../colour --out . --size 32) 2>err || complain "the folder in which one is"
+for name in slash behind dot; do
+  [ -e $name/dataset.json ] || complain "no data set in $name"
+  [ -e $name.partial ] && complain "left behind: $name.partial"
+done
+ln -s gone dangling
+runs "$pack" colour --out dangling --size 32
+expect 2 "a link to nowhere" "dangling: exists and is no folder"
+runs "$pack" colour --out colour/packed --size 32
+expect 2 "a data set in the source" "colour/packed: must not lie in colour"
+[ -e colour/packed.partial ] && complain "a refused run left colour/packed.partial"
+# another folder of that name, made meanwhile, does not cost the work
+"$pack" gray --out late --size 1024 >out 2>err &
+job=$!
+until [ -e late.partial/scratch ]; do kill -0 $job 2>/dev/null || break; done
+kill -STOP $job && mkdir late && touch late/other && kill -CONT $job
+wait $job
+code=$?
+expect 1 "the name was taken meanwhile" "late.partial: move it yourself"
+runs "$pack" --verify late.partial
+expect 0 "the data set under its other name"
+# pages and their place
+runs "$pack" colour --out never --size 32 --preview nobody/page.html
+[ "$code" -ne 0 ] || complain "a page in no folder"
+says "nobody/page.html: its folder is not there"
+leaves_nothing never
+mkdir never
+runs "$pack" colour --out never --size 32 --preview never/page.html
+expect 2 "a page in the data set" "never/page.html: must not lie in the data set"
+rm -r never
+runs "$pack" --preview packed/dataset.json packed
+expect 2 "a page in the place of dataset.json" "packed/dataset.json: must not lie in the data set"
+
 # --- usage
 for arguments in "" "gray" "--out x" "gray --out x --size 7" "gray --out x --size 1e2" "gray --out x --classes A,A" \
   "--verify packed gray" "gray --out x --nonsense"; do

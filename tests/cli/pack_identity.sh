@@ -96,8 +96,15 @@ contains err "key2: other users may read the key"
 for place in inside/map.csv inside.partial/map.csv; do
   mkdir -p inside inside.partial
   "$pack" cases --out inside --deidentify key --map $place 2>err && fail "a map at $place"
-  contains err "$place: the map of ids must not lie in the data set"
+  contains err "$place: must not lie in the data set"
 done
+cp key kept
+printf 'one line of notes\n' >notes
+for file in key notes; do
+  "$pack" cases --out never --deidentify key --map $file 2>err && fail "the map in the place of $file"
+  contains err "$file: is there and is no map of ids"
+done
+cmp key kept || fail "the key was overwritten"
 printf 'too short' >weak
 "$pack" cases --out never --deidentify weak 2>err && fail "a weak key"
 contains err "weak: a key of 9 bytes can be guessed"

@@ -164,6 +164,29 @@ static void roc_area_counts_pairs(void) {
     CU_ASSERT(isnan(cmus_class_auc(p, labels, 0, 2, 1)));
 }
 
+static void places_are_told_by_real_paths(void) {
+    CU_ASSERT_EQUAL(cmus_folder_make("core_places/in/deep"), CMUS_OK);
+    unlink("core_link");
+    CU_ASSERT_EQUAL(symlink("core_places/in", "core_link"), 0);
+    static const struct {
+        const char *path, *folder;
+        bool lies_in;
+    } cases[] = {{"core_places/in/new/file", "core_places/in", true},
+                 {"core_places/in", "core_places/in/", true},
+                 {"core_link/file", "core_places", true},
+                 {"core_places/in/deep/../../file", "core_places", true},
+                 {"core_places/in2", "core_places/in", false},
+                 {"core_places/file", "core_link", false},
+                 {"new", "core_places", false},
+                 {"new", ".", true},
+                 {"/new", "core_places", false},
+                 {"/new", "/", true},
+                 {"core_places/nowhere", "core_places/nowhere", false}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        if (cmus_path_lies_in(cases[i].path, cases[i].folder) != cases[i].lies_in)
+            CU_FAIL(cases[i].path);
+}
+
 static void names_sort_naturally(void) {
     CU_ASSERT(cmus_compare_natural("TEM_2.jpg", "TEM_10.jpg") < 0);
     CU_ASSERT(cmus_compare_natural("TEM_10.jpg", "TEM_10.png") < 0);
@@ -173,10 +196,15 @@ static void names_sort_naturally(void) {
 
 int main(void) {
     static const unit_test tests[] = {
-        {"fail keeps the message", fail_keeps_message}, {"random numbers are keyed", random_is_keyed},
-        {"files are written whole", files_are_whole},   {"manifest finds changes", manifest_finds_changes},
-        {"CSV by RFC 4180", csv_follows_rfc4180},       {"CSV made by hand", csv_accepts_hand_made},
-        {"natural order", names_sort_naturally},        {"area under the ROC curve", roc_area_counts_pairs},
+        {"fail keeps the message", fail_keeps_message},
+        {"random numbers are keyed", random_is_keyed},
+        {"files are written whole", files_are_whole},
+        {"manifest finds changes", manifest_finds_changes},
+        {"CSV by RFC 4180", csv_follows_rfc4180},
+        {"CSV made by hand", csv_accepts_hand_made},
+        {"natural order", names_sort_naturally},
+        {"places", places_are_told_by_real_paths},
+        {"area under the ROC curve", roc_area_counts_pairs},
     };
     return unit_main("core", tests, sizeof tests / sizeof tests[0]);
 }
