@@ -7,6 +7,7 @@
 #include "build.h"
 #include "case_tree.h"
 #include "checks.h"
+#include "cmus/dataset.h"
 #include "cmus/log.h"
 #include "cmus/memory.h"
 #include "identity.h"
@@ -142,6 +143,14 @@ static cmus_status build(run *self, int *shards) {
     return status;
 }
 
+/* Whether the data set opens as its users will open it: nothing that does not gets its name. */
+static cmus_status try_to_open(const char *folder) {
+    cmus_dataset *dataset;
+    CMUS_TRY(cmus_dataset_open(folder, &dataset));
+    cmus_dataset_close(dataset);
+    return CMUS_OK;
+}
+
 /* Rank 0's part when all files are written: the folder gets its name. */
 static cmus_status finish(run *self, int shards) {
     const cmus_pack_options *options = self->options;
@@ -154,7 +163,9 @@ static cmus_status finish(run *self, int shards) {
     names[count++] = cmus_copy_string(further[0]);
     if (options->on_error == CMUS_SKIP)
         names[count++] = cmus_copy_string(further[1]);
-    cmus_status status = cmus_output_folder_commit(&self->folder, (const char *const *)names, count);
+    cmus_status status = try_to_open(self->folder.partial);
+    if (status == CMUS_OK)
+        status = cmus_output_folder_commit(&self->folder, (const char *const *)names, count);
     cmus_names_free(names, count);
     CMUS_TRY(status);
     unlink(self->findings_aside); /* of a run that was stopped, if there was one */
