@@ -26,10 +26,11 @@ static void stop(png_structp png, png_const_charp message) {
     png_longjmp(png, 1);
 }
 
-/* libpng warns of odd values in chunks that are not used here; wrong checksums are errors (see below). */
-static void ignore_warning(png_structp png, png_const_charp message) {
-    (void)png;
-    (void)message;
+/* libpng warns of odd values in chunks that are not used here, and of bytes behind the picture; wrong checksums are
+ * errors (see below). But transparency is part of the picture. */
+static void hear_warning(png_structp png, png_const_charp message) {
+    if (strncmp(message, "tRNS", 4) == 0)
+        png_error(png, message);
 }
 
 static void give_bytes(png_structp png, png_bytep to, png_size_t size) {
@@ -57,15 +58,15 @@ static void choose_chunks(reader *self) {
     png_set_keep_unknown_chunks(self->png, PNG_HANDLE_CHUNK_NEVER, skipped, sizeof skipped / 5);
 }
 
-/* Samples become 8 bits, but for 16-bit gray, whose window is chosen later. */
+/* Samples become 8 bits, but for 16-bit gray, whose window is chosen later; numbers of colours stay such. */
 static void set_transforms(reader *self) {
     int depth = png_get_bit_depth(self->png, self->info), type = png_get_color_type(self->png, self->info);
     if (type == PNG_COLOR_TYPE_PALETTE)
-        png_set_palette_to_rgb(self->png);
+        png_set_packing(self->png);
     if (type == PNG_COLOR_TYPE_GRAY && depth < 8)
         png_set_expand_gray_1_2_4_to_8(self->png);
     bool transparent = png_get_valid(self->png, self->info, PNG_INFO_tRNS);
-    if (transparent)
+    if (transparent && type != PNG_COLOR_TYPE_PALETTE)
         png_set_tRNS_to_alpha(self->png);
     if (depth == 16 && (type != PNG_COLOR_TYPE_GRAY || transparent))
         png_set_scale_16(self->png);
@@ -113,6 +114,33 @@ static void read_whole(reader *self, const cmus_decode_options *options, cmus_im
         flatten(self->rows, pixels, image->channels, image->pixels);
 }
 
+/* What libpng would show as some colour if it is not in the palette is found here. */
+static cmus_status read_palette(reader *self, cmus_image *image) {
+    size_t width = (size_t)image->width, count = width * (size_t)image->height;
+    uint8_t *numbers = image->pixels + 2 * count; /* where colours come last */
+    self->row_list = cmus_allocate_raw((size_t)image->height, sizeof *self->row_list);
+    for (int y = 0; y < image->height; y++)
+        self->row_list[y] = numbers + (size_t)y * width;
+    png_read_image(self->png, self->row_list);
+    png_colorp palette = NULL;
+    png_bytep alpha = NULL;
+    int colours = 0, alphas = 0;
+    png_get_PLTE(self->png, self->info, &palette, &colours);
+    png_get_tRNS(self->png, self->info, &alpha, &alphas, NULL);
+    uint8_t table[256][3];
+    for (int i = 0; i < colours; i++) {
+        const uint8_t colour[4] = {palette[i].red, palette[i].green, palette[i].blue, i < alphas ? alpha[i] : 255};
+        flatten(colour, 1, 3, table[i]);
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (numbers[i] >= colours)
+            return cmus_fail(CMUS_ERROR_FORMAT, "damaged PNG: a pixel has colour %d of a palette of %d", numbers[i],
+                             colours);
+        memcpy(image->pixels + 3 * i, table[numbers[i]], 3);
+    }
+    return CMUS_OK;
+}
+
 static cmus_status read_image(reader *self, const cmus_decode_options *options, cmus_image *image) {
     png_read_info(self->png, self->info);
     int type = png_get_color_type(self->png, self->info), depth = png_get_bit_depth(self->png, self->info);
@@ -120,7 +148,9 @@ static cmus_status read_image(reader *self, const cmus_decode_options *options, 
                               type & PNG_COLOR_MASK_COLOR ? 3 : 1, options, image));
     bool interlaced = png_get_interlace_type(self->png, self->info) != PNG_INTERLACE_NONE;
     set_transforms(self);
-    if (!interlaced && png_get_channels(self->png, self->info) == image->channels + 1)
+    if (type == PNG_COLOR_TYPE_PALETTE)
+        CMUS_TRY(read_palette(self, image));
+    else if (!interlaced && png_get_channels(self->png, self->info) == image->channels + 1)
         read_rows(self, image, png_get_rowbytes(self->png, self->info));
     else
         read_whole(self, options, image, png_get_rowbytes(self->png, self->info));
@@ -137,7 +167,7 @@ cmus_status cmus_decode_png(const uint8_t *data, size_t size, const cmus_decode_
     reader *self = cmus_allocate(1, sizeof *self);
     self->data = data;
     self->size = size;
-    self->png = png_create_read_struct(PNG_LIBPNG_VER_STRING, self, stop, ignore_warning);
+    self->png = png_create_read_struct(PNG_LIBPNG_VER_STRING, self, stop, hear_warning);
     self->info = self->png ? png_create_info_struct(self->png) : NULL;
     cmus_status status;
     if (!self->info)

@@ -200,10 +200,11 @@ static cmus_status find_pieces(TIFF *tiff, const layout *what, const cmus_image 
 /* A row of a piece goes to `count` pixels from `to` on. */
 typedef void copy_row(const layout *what, const uint8_t *row, uint32_t count, uint16_t plane, uint8_t *to);
 
-static uint8_t over_white(uint32_t value, uint32_t alpha, uint16_t kind) {
+/* white: its value, 255 or 0 */
+static uint8_t over_white(uint32_t value, uint32_t alpha, uint16_t kind, uint32_t white) {
     if (kind == EXTRASAMPLE_UNASSALPHA)
-        return (uint8_t)((value * alpha + 255 * (255 - alpha) + 127) / 255);
-    uint32_t sum = value + 255 - alpha; /* colours are multiplied by alpha already */
+        return (uint8_t)((value * alpha + white * (255 - alpha) + 127) / 255);
+    uint32_t sum = value + (white ? 255 - alpha : 0); /* colours are multiplied by alpha already */
     return (uint8_t)(sum > 255 ? 255 : sum);
 }
 
@@ -218,6 +219,7 @@ static uint8_t sample_at(const layout *what, const uint8_t *row, size_t index) {
 
 static void copy_8_bit(const layout *what, const uint8_t *row, uint32_t count, uint16_t plane, uint8_t *to) {
     int colours = what->colours, step = what->planes == PLANARCONFIG_SEPARATE ? 1 : what->samples;
+    uint32_t white = what->photometric == PHOTOMETRIC_MINISWHITE ? 0 : 255; /* it is inverted later */
     if (what->planes == PLANARCONFIG_SEPARATE)
         for (uint32_t x = 0; x < count; x++)
             to[(size_t)x * (size_t)colours + plane] = sample_at(what, row, x);
@@ -225,7 +227,7 @@ static void copy_8_bit(const layout *what, const uint8_t *row, uint32_t count, u
         for (size_t x = 0; x < count; x++)
             for (int c = 0; c < colours; c++)
                 *to++ = over_white(sample_at(what, row, x * (size_t)step + (size_t)c),
-                                   sample_at(what, row, x * (size_t)step + (size_t)colours), what->alpha);
+                                   sample_at(what, row, x * (size_t)step + (size_t)colours), what->alpha, white);
     else if (what->bits == 8 && step == colours)
         memcpy(to, row, (size_t)count * (size_t)colours);
     else
@@ -234,21 +236,24 @@ static void copy_8_bit(const layout *what, const uint8_t *row, uint32_t count, u
                 *to++ = sample_at(what, row, x * (size_t)step + (size_t)c);
 }
 
-/* Gray of 9 to 16 bits to 16; fewer than 16 are packed, the high bits first. */
+/* Gray of 9 to 16 bits to 16; fewer than 16 are packed, the high bits first. Extra samples are left out. */
 static void copy_16_bit(const layout *what, const uint8_t *row, uint32_t count, uint16_t plane, uint8_t *to) {
+    size_t step = what->planes == PLANARCONFIG_SEPARATE ? 1 : what->samples;
     (void)plane;
     if (what->bits == 16) {
-        memcpy(to, row, 2 * (size_t)count);
+        for (size_t x = 0; x < count; x++)
+            memcpy(to + 2 * x, row + 2 * step * x, 2);
         return;
     }
     uint32_t bits = 0;
     int have = 0;
-    for (uint32_t x = 0; x < count; x++, to += 2) {
+    for (size_t i = 0; i < count * step; i++) {
         for (; have < what->bits; have += 8)
             bits = bits << 8 | *row++;
         have -= what->bits;
         uint16_t value = (uint16_t)(bits >> have & ((1u << what->bits) - 1));
-        memcpy(to, &value, sizeof value);
+        if (i % step == 0)
+            memcpy(to + i / step * 2, &value, sizeof value);
     }
 }
 
@@ -305,14 +310,31 @@ static cmus_status read_rgba(TIFF *tiff, const reader *self, const layout *what,
     uint8_t *to = image->pixels;
     for (size_t i = 0; done && i < count; i++) {
         uint32_t pixel = raster[i], alpha = TIFFGetA(pixel); /* libtiff has multiplied colours by alpha */
-        *to++ = over_white(TIFFGetR(pixel), alpha, EXTRASAMPLE_ASSOCALPHA);
+        *to++ = over_white(TIFFGetR(pixel), alpha, EXTRASAMPLE_ASSOCALPHA, 255);
         if (image->channels == 3) {
-            *to++ = over_white(TIFFGetG(pixel), alpha, EXTRASAMPLE_ASSOCALPHA);
-            *to++ = over_white(TIFFGetB(pixel), alpha, EXTRASAMPLE_ASSOCALPHA);
+            *to++ = over_white(TIFFGetG(pixel), alpha, EXTRASAMPLE_ASSOCALPHA, 255);
+            *to++ = over_white(TIFFGetB(pixel), alpha, EXTRASAMPLE_ASSOCALPHA, 255);
         }
     }
     cmus_free(raster);
     return done ? CMUS_OK : damaged(self);
+}
+
+/* Gray that would come out as a wrong picture. */
+static cmus_status check_gray(const layout *what) {
+    if (what->colours != 1)
+        return CMUS_OK;
+    if (what->samples > 2)
+        return cmus_fail(CMUS_ERROR_FORMAT,
+                         "TIFF of %d gray channels, of which no single one is the picture; export them as RGB",
+                         what->samples);
+    /* how a stretch should treat hidden pixels, nobody says; libtiff does not invert such planes */
+    bool deep = what->bits > 8;
+    if (what->alpha != EXTRASAMPLE_UNSPECIFIED &&
+        (deep || (what->photometric == PHOTOMETRIC_MINISWHITE && what->planes == PLANARCONFIG_SEPARATE)))
+        return cmus_fail(CMUS_ERROR_FORMAT, "TIFF of %s gray with transparency; save it without transparency",
+                         deep ? "9 to 16 bit" : "inverted");
+    return CMUS_OK;
 }
 
 static cmus_status read_pixels(TIFF *tiff, const reader *self, const layout *what, const cmus_decode_options *options,
@@ -320,9 +342,10 @@ static cmus_status read_pixels(TIFF *tiff, const reader *self, const layout *wha
     CMUS_TRY(cmus_image_begin(what->width, what->height, what->colours == 1 ? 1 : 3, options, image));
     pieces of;
     CMUS_TRY(find_pieces(tiff, what, image, &of));
+    CMUS_TRY(check_gray(what));
     bool known = what->colours > 0 && what->samples >= what->colours && what->compression != COMPRESSION_OJPEG;
     bool mixed = what->planes == PLANARCONFIG_SEPARATE && what->alpha != EXTRASAMPLE_UNSPECIFIED;
-    bool deep = what->colours == 1 && what->samples == 1 && what->bits > 8 && what->bits <= 16;
+    bool deep = what->colours == 1 && what->bits > 8 && what->bits <= 16;
     if (known && deep)
         CMUS_TRY(read_gray_16(tiff, self, what, &of, options, image));
     else if (known && !mixed && (what->bits == 8 || what->bits == 16))

@@ -27,10 +27,12 @@ typedef struct builder {
     size_t *image_of; /* the list's image for each of the shard that is written */
 } builder;
 
-/* Cases `first` to `first + count - 1` of the list, their images, and whether all of their TEM images are gray. */
+/* Cases `first` to `first + count - 1` of the list, their images, whether all of their TEM images are gray, and the
+ * longest text of a case and of an image. */
 typedef struct shard_plan {
     size_t first, count, single_images, tem_images;
     bool gray;
+    size_t case_text, image_text;
 } shard_plan;
 
 /* Images of a case besides its bag. */
@@ -54,22 +56,57 @@ static size_t plan_bytes(const builder *self, const shard_plan *plan) {
     return pixels * (3 * plan->single_images + (plan->gray ? 1 : 3) * plan->tem_images);
 }
 
-/* The next shard takes cases as long as it stays within the size. */
-static shard_plan plan_shard(const builder *self, size_t first) {
+static size_t longer(size_t length, size_t other) {
+    return length > other ? length : other;
+}
+
+static size_t source_length(const builder *self, size_t image) {
+    return CMUS_SHA256_TEXT - 1 + 2 + strlen(self->list->images[image].source); /* add_image() */
+}
+
+/* The plan and one case more. */
+static shard_plan plan_case(const builder *self, const shard_plan *plan) {
+    const cmus_case_list *list = self->list;
+    const cmus_source_case *next = &list->cases[plan->first + plan->count];
+    int bag = bag_size(list, next);
+    shard_plan larger = *plan;
+    larger.count++;
+    larger.single_images += single_images(list);
+    larger.tem_images += (size_t)bag;
+    larger.gray = plan->gray && has_gray_bag(self, next);
+    larger.case_text = longer(longer(plan->case_text, strlen(next->case_id)), strlen(next->patient_id));
+    if (list->has[CMUS_IMAGE_OM])
+        larger.image_text = longer(larger.image_text, source_length(self, (size_t)next->om));
+    if (list->has[CMUS_IMAGE_IM])
+        larger.image_text = longer(larger.image_text, source_length(self, (size_t)next->im));
+    for (int i = 0; i < bag; i++)
+        larger.image_text = longer(larger.image_text, source_length(self, next->first_tem + (size_t)i));
+    return larger;
+}
+
+/* The limits of the format; texts are padded to the longest of them, in one chunk of less than HDF5's 4 GiB. */
+static bool is_possible(const shard_plan *plan) {
+    const size_t chunk = (size_t)2 << 30;
+    size_t images = plan->single_images + plan->tem_images;
+    return plan->count <= CMUS_SHARD_CASES && images <= CMUS_SHARD_IMAGES && plan->count * plan->case_text <= chunk &&
+           images * plan->image_text <= chunk;
+}
+
+/* The next shard takes cases as long as it stays within the size. LIMIT: one case is too much. */
+static cmus_status plan_shard(const builder *self, size_t first, shard_plan *plan) {
     size_t limit = (size_t)self->options->shard_mb << 20;
-    shard_plan plan = {.first = first, .gray = true};
-    while (first + plan.count < self->list->case_count && plan.count < CMUS_SHARD_CASES) {
-        const cmus_source_case *next = &self->list->cases[first + plan.count];
-        shard_plan larger = {.first = first,
-                             .count = plan.count + 1,
-                             .single_images = plan.single_images + single_images(self->list),
-                             .tem_images = plan.tem_images + (size_t)bag_size(self->list, next),
-                             .gray = plan.gray && has_gray_bag(self, next)};
-        if (plan.count > 0 && plan_bytes(self, &larger) > limit)
+    *plan = (shard_plan){.first = first, .gray = true};
+    while (first + plan->count < self->list->case_count) {
+        shard_plan larger = plan_case(self, plan);
+        bool possible = is_possible(&larger);
+        if (plan->count > 0 && (!possible || plan_bytes(self, &larger) > limit))
             break;
-        plan = larger;
+        if (!possible)
+            return cmus_fail(CMUS_ERROR_LIMIT, "case %s: its %zu images are too many for a shard",
+                             self->list->cases[first].case_id, larger.single_images + larger.tem_images);
+        *plan = larger;
     }
-    return plan;
+    return CMUS_OK;
 }
 
 /* Image `number` of the shard out of the blocks, gray repeated where RGB is wanted. */
@@ -247,20 +284,28 @@ static int count_patients(const cmus_case_list *list) {
     return patients;
 }
 
-/* All shards: their plans, and entries without SHA-256. Free the plans with cmus_free(). */
-static shard_plan *plan_shards(const builder *self, cmus_dataset_index *index) {
-    shard_plan *plans = NULL;
+/* All shards: their plans, and entries without SHA-256, the same on every rank. Free the plans with cmus_free(), also
+ * after LIMIT. */
+static cmus_status plan_shards(const builder *self, cmus_dataset_index *index, shard_plan **plans) {
     size_t plan_capacity = 0, capacity = 0;
+    if (self->list->case_count > CMUS_DATASET_CASES)
+        return cmus_fail(CMUS_ERROR_LIMIT, "%zu cases are more than the limit of %d of a data set",
+                         self->list->case_count, CMUS_DATASET_CASES);
     for (size_t done = 0; done < self->list->case_count;) {
-        size_t number = (size_t)index->shard_count++;
-        plans = cmus_grow(plans, &plan_capacity, number + 1, sizeof *plans);
+        size_t number = (size_t)index->shard_count;
+        if (number == CMUS_DATASET_SHARDS)
+            return cmus_fail(CMUS_ERROR_LIMIT, "a data set has %d shards at most; larger ones are needed (--shard-mb)",
+                             CMUS_DATASET_SHARDS);
+        *plans = cmus_grow(*plans, &plan_capacity, number + 1, sizeof **plans);
+        CMUS_TRY(plan_shard(self, done, &(*plans)[number]));
+        int cases = (int)(*plans)[number].count;
         index->shards = cmus_grow(index->shards, &capacity, number + 1, sizeof *index->shards);
-        plans[number] = plan_shard(self, done);
         index->shards[number] =
-            (cmus_shard_entry){.file = cmus_format_string("shard-%05zu.h5", number), .cases = (int)plans[number].count};
-        done += plans[number].count;
+            (cmus_shard_entry){.file = cmus_format_string("shard-%05zu.h5", number), .cases = cases};
+        index->shard_count++;
+        done += (size_t)cases;
     }
-    return plans;
+    return CMUS_OK;
 }
 
 /* What the threads that write shards share. */
@@ -346,8 +391,10 @@ cmus_status cmus_build_dataset(const cmus_communicator *communicator, const char
     memcpy(index.has, list->has, sizeof index.has);
     for (size_t i = 0; i < list->class_count; i++)
         index.classes[i] = cmus_copy_string(list->classes[i]);
-    shard_plan *plans = plan_shards(&self, &index);
-    cmus_status status = cmus_agree(communicator, write_own_shards(&self, plans, &index));
+    shard_plan *plans = NULL;
+    cmus_status status = plan_shards(&self, &index, &plans);
+    if (status == CMUS_OK)
+        status = cmus_agree(communicator, write_own_shards(&self, plans, &index));
     cmus_free(plans);
     if (status == CMUS_OK)
         status = cmus_agree(communicator, write_index(&self, &index));

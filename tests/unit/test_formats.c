@@ -189,6 +189,7 @@ typedef struct png_kind {
     const uint8_t *content;
     size_t content_size;
     int chunk_count;
+    int colours; /* of the palette; 0: as many as the bits allow */
 } png_kind;
 
 static void write_to_file(png_structp png, png_bytep data, png_size_t size) {
@@ -208,8 +209,10 @@ static file make_png(png_kind kind) {
         alpha[i] = (png_byte)(i * 17);
     }
     if (kind.colour == PNG_COLOR_TYPE_PALETTE) {
-        png_set_PLTE(png, info, palette, 1 << kind.bits);
-        png_set_tRNS(png, info, alpha, 1 << kind.bits, NULL);
+        int colours = kind.colours ? kind.colours : 1 << kind.bits;
+        png_set_PLTE(png, info, palette, colours);
+        png_set_tRNS(png, info, alpha, colours, NULL);
+        png_set_check_for_invalid_index(png, 0); /* the pixels may have others */
     }
     png_write_info(png, info);
     for (int i = 0; i < kind.chunk_count; i++)
@@ -290,7 +293,7 @@ static void bears_png_bombs(void) {
     add_bytes(&bomb, data, packed);
     cmus_free(rows);
     cmus_free(data);
-    file made = make_png((png_kind){PNG_COLOR_TYPE_GRAY, 8, false, "zTXt", bomb.data, bomb.size, 400});
+    file made = make_png((png_kind){PNG_COLOR_TYPE_GRAY, 8, false, "zTXt", bomb.data, bomb.size, .chunk_count = 400});
     cmus_image image = {0};
     size_t before = cmus_peak_memory();
     clock_t start = clock();
@@ -309,6 +312,23 @@ static void bears_png_bombs(void) {
         CU_ASSERT(cmus_peak_memory() - before < (size_t)32 << 20);
         cmus_free(made.data);
     }
+}
+
+/* What libpng only warns of: a colour that is not in the palette, unusable transparency. */
+static void notices_wrong_png_pixels(void) {
+    file made = make_png((png_kind){PNG_COLOR_TYPE_PALETTE, 4, .interlaced = false});
+    cmus_image image = {0};
+    CU_ASSERT_EQUAL(decode(&made, &image), CMUS_OK);
+    cmus_image_free(&image);
+    cmus_free(made.data);
+    for (int bits = 4; bits <= 8; bits += 4) { /* 16 and 256 colours are used, but the last one is missing */
+        made = make_png((png_kind){PNG_COLOR_TYPE_PALETTE, bits, .interlaced = bits == 8, .colours = 15});
+        CU_ASSERT(refuses(&made, CMUS_ERROR_FORMAT, "palette"));
+        cmus_free(made.data);
+    }
+    made = make_png((png_kind){PNG_COLOR_TYPE_GRAY, 8, false, "tRNS", (const uint8_t *)"\0\0\0", 3, .chunk_count = 1});
+    CU_ASSERT(refuses(&made, CMUS_ERROR_FORMAT, "tRNS"));
+    cmus_free(made.data);
 }
 
 /* A page of 10 x 10 gray pixels, whose data are at the end. */
@@ -332,6 +352,110 @@ static file file_of(const made_tiff *made) {
     file copy = {0};
     add_bytes(&copy, made->bytes, made->size);
     return copy;
+}
+
+/* 10 x 10 pixels, each of `count` samples of `bits` bits. extra: what the samples behind the first are
+ * (EXTRASAMPLE_...); -1: not said. Sample c of pixel i is value(i, c). */
+static file make_samples(int photometric, int bits, int count, int extra, bool separate,
+                         unsigned value(int pixel, int c)) {
+    made_tiff made = made_begin(true, false, 9 + (extra >= 0));
+    uint16_t all_bits[4] = {(uint16_t)bits, (uint16_t)bits, (uint16_t)bits, (uint16_t)bits};
+    uint32_t offsets[4], lengths[4], plane = (uint32_t)(100 * bits / 8);
+    uint32_t strips = separate ? (uint32_t)count : 1, length = separate ? plane : plane * (uint32_t)count;
+    for (uint32_t i = 0; i < strips; i++) {
+        offsets[i] = 4096 + i * length;
+        lengths[i] = length;
+    }
+    made_value(&made, TIFFTAG_IMAGEWIDTH, 4, 10);
+    made_value(&made, TIFFTAG_IMAGELENGTH, 4, 10);
+    made_tag(&made, TIFFTAG_BITSPERSAMPLE, 3, (uint64_t)count, all_bits, 2 * (size_t)count);
+    made_value(&made, TIFFTAG_COMPRESSION, 3, COMPRESSION_NONE);
+    made_value(&made, TIFFTAG_PHOTOMETRIC, 3, (uint64_t)photometric);
+    made_tag(&made, TIFFTAG_STRIPOFFSETS, 4, strips, offsets, 4 * strips);
+    made_value(&made, TIFFTAG_SAMPLESPERPIXEL, 3, (uint64_t)count);
+    made_tag(&made, TIFFTAG_STRIPBYTECOUNTS, 4, strips, lengths, 4 * strips);
+    made_value(&made, TIFFTAG_PLANARCONFIG, 3, separate ? PLANARCONFIG_SEPARATE : PLANARCONFIG_CONTIG);
+    if (extra >= 0)
+        made_value(&made, TIFFTAG_EXTRASAMPLES, 3, (uint64_t)extra);
+    for (int i = 0; i < 100; i++)
+        for (int c = 0; c < count; c++) {
+            int place = separate ? c * 100 + i : i * count + c;
+            made_number(&made, 4096 + (size_t)(place * bits / 8), value(i, c), bits / 8);
+        }
+    made.size = 4096 + plane * (uint32_t)count;
+    return file_of(&made);
+}
+
+static unsigned dark_16_bit(int pixel, int c) {
+    return c == 0 ? 2000 + 18 * (unsigned)pixel : 65535 - (unsigned)pixel;
+}
+
+/* An extra sample that is no transparency changes nothing: neither the stretch nor the window. */
+static void stretches_gray_with_extra_sample(void) {
+    for (int separate = 0; separate < 2; separate++)
+        for (int window = 0; window < 2; window++) {
+            cmus_decode_options options = cmus_decode_defaults();
+            if (window)
+                options.window_high = 2 * (options.window_low = 2000);
+            file with = make_samples(PHOTOMETRIC_MINISBLACK, 16, 2, EXTRASAMPLE_UNSPECIFIED, separate, dark_16_bit);
+            file without = make_samples(PHOTOMETRIC_MINISBLACK, 16, 1, -1, false, dark_16_bit);
+            cmus_image image = {0}, expected = {0};
+            CU_ASSERT_EQUAL_FATAL(cmus_image_decode(with.data, with.size, &options, &image), CMUS_OK);
+            CU_ASSERT_EQUAL_FATAL(cmus_image_decode(without.data, without.size, &options, &expected), CMUS_OK);
+            CU_ASSERT(image.channels == 1 && image.bits == 16);
+            CU_ASSERT(expected.pixels[0] == 0 && expected.pixels[99] == (window ? 227 : 255));
+            CU_ASSERT_EQUAL(memcmp(image.pixels, expected.pixels, 100), 0);
+            cmus_image_free(&image);
+            cmus_image_free(&expected);
+            cmus_free(with.data);
+            cmus_free(without.data);
+        }
+    for (int kind = EXTRASAMPLE_ASSOCALPHA; kind <= EXTRASAMPLE_UNASSALPHA; kind++) {
+        file made = make_samples(PHOTOMETRIC_MINISBLACK, 16, 2, kind, kind == EXTRASAMPLE_ASSOCALPHA, dark_16_bit);
+        CU_ASSERT(refuses(&made, CMUS_ERROR_FORMAT, "save it without transparency"));
+        cmus_free(made.data);
+    }
+}
+
+static unsigned ramp(int pixel, int c) {
+    return (unsigned)(2 * pixel + 7 * c);
+}
+
+/* Channels of a fluorescence microscope: the first alone would be a wrong picture. */
+static void refuses_gray_channels(void) {
+    for (int count = 2; count <= 4; count++)
+        for (int separate = 0; separate < 2; separate++)
+            for (int bits = 8; bits <= 16; bits += 8) {
+                file made = make_samples(PHOTOMETRIC_MINISBLACK, bits, count, -1, separate, ramp);
+                cmus_image image = {0};
+                CU_ASSERT(count == 2 ? decode(&made, &image) == CMUS_OK
+                                     : refuses(&made, CMUS_ERROR_FORMAT, "export them as RGB"));
+                cmus_image_free(&image);
+                cmus_free(made.data);
+            }
+}
+
+/* Pixels 0 to 49 are transparent, 90 to 99 half. */
+static unsigned half_transparent(int pixel, int c) {
+    unsigned alpha = pixel < 50 ? 0 : pixel < 90 ? 255 : 128;
+    return c == 0 ? (pixel < 50 ? 0 : (unsigned)pixel) : alpha;
+}
+
+/* Transparent pixels are white, also where 0 means white. */
+static void composes_white_is_zero(void) {
+    for (int kind = EXTRASAMPLE_ASSOCALPHA; kind <= EXTRASAMPLE_UNASSALPHA; kind++) {
+        file made = make_samples(PHOTOMETRIC_MINISWHITE, 8, 2, kind, false, half_transparent);
+        cmus_image image = {0};
+        CU_ASSERT_EQUAL_FATAL(decode(&made, &image), CMUS_OK);
+        CU_ASSERT(image.channels == 1 && image.pixels[0] == 255 && image.pixels[49] == 255);
+        CU_ASSERT(image.pixels[50] == 205 && image.pixels[89] == 166);
+        CU_ASSERT_EQUAL(image.pixels[90], kind == EXTRASAMPLE_ASSOCALPHA ? 165 : 210); /* 255 - 90 * 128 / 255 */
+        cmus_image_free(&image);
+        cmus_free(made.data);
+        made = make_samples(PHOTOMETRIC_MINISWHITE, 8, 2, kind, true, half_transparent);
+        CU_ASSERT(refuses(&made, CMUS_ERROR_FORMAT, "save it without transparency"));
+        cmus_free(made.data);
+    }
 }
 
 static void bears_tiff_bombs(void) {
@@ -500,6 +624,10 @@ int main(void) {
         {"interlaced PNG", decodes_interlaced_png},
         {"chunks of PNG", reads_png_chunks},
         {"bombs of PNG", bears_png_bombs},
+        {"wrong pixels in PNG", notices_wrong_png_pixels},
+        {"16-bit gray with an extra sample", stretches_gray_with_extra_sample},
+        {"channels of gray", refuses_gray_channels},
+        {"transparency where 0 is white", composes_white_is_zero},
         {"bombs of TIFF", bears_tiff_bombs},
         {"tags of TIFF", reads_tiff_tags},
         {"lost data in TIFF", notices_lost_tiff_data},
