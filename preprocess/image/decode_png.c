@@ -29,7 +29,7 @@ static void stop(png_structp png, png_const_charp message) {
 /* libpng warns of odd values in chunks that are not used here, and of bytes behind the picture; wrong checksums are
  * errors (see below). But transparency is part of the picture. */
 static void hear_warning(png_structp png, png_const_charp message) {
-    if (strncmp(message, "tRNS", 4) == 0)
+    if (strncmp(message, "tRNS", 4) == 0 && !strstr(message, "with alpha channel"))
         png_error(png, message);
 }
 

@@ -18,7 +18,8 @@ typedef struct cmus_build_options {
 /* Collective. Writes shard-NNNNN.h5 into the folder, rank r those of number r, r + ranks, ...; rank 0 then writes
  * dataset.json and MANIFEST.sha256. A shard of a run that was killed stays if its bytes are those that it should have:
  * what it was made of and its SHA-256 are kept beside the blocks. prepared: of all images, on every rank. *shards: how
- * many there are. IO. */
+ * many there are. IO; LIMIT, before a shard is written, if the format has no room for so many cases, shards or images
+ * of a case. */
 cmus_status cmus_build_dataset(const cmus_communicator *communicator, const char *folder, const cmus_case_list *list,
                                const cmus_prepared_image *prepared, const cmus_block_store *store,
                                const cmus_build_options *options, int *shards);
