@@ -87,6 +87,20 @@ split 0 data --check
 contains err "data/splits.csv: fits data"
 contains out "held out, class IgAN: "
 
+# --- a class that the hold-out lacks, or the whole data set; folds without the last line end
+split 0 single --folds 2 --holdout 0.05 --force
+contains err "single/splits.csv: the hold-out of repeat 0 has no case of the class "
+split 0 single --check
+contains err "single/splits.csv: the hold-out of repeat 0 has no case of the class "
+split 0 single --folds 2 --holdout 0.25 --force
+grep -q "has no case" err && fail "a warning of a hold-out with every class"
+head -c -1 single.csv > single/splits.csv
+split 0 single --check
+cp single.csv single/splits.csv
+"$bin/cmus-pack" tree_single/cases --out lacking --size 16 --classes IgAN,LN,MN,None > log 2>&1 || fail "packing: $(cat log)"
+split 1 lacking --folds 2
+contains err "lacking: the class None has no cases at all"
+
 # --- too many folds
 rm data/splits.csv
 split 1 data --folds 31
