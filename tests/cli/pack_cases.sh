@@ -173,7 +173,7 @@ run 1 many --out never --classes A
 [ "$(grep -c 'is not among --classes' err)" = 200 ] || fail "not 200 of 300 defects of one kind are printed"
 
 name="names that no class can have"
-for classes in "A,$(printf '\377')" "A,$(printf 'B\n')" A/B A,.. . "" A,,B "A,$(printf '%0600d' 0)"; do
+for classes in "A,$(printf '\377')" $'A,B\nC' A/B A,.. . "" A,,B "A,$(printf '%0600d' 0)"; do
     run 2 gray --out never --classes "$classes"
     contains err "--classes has '"
 done
@@ -247,8 +247,8 @@ cat skipped_lines/rejected.csv >found
 same_as_expected <<'LIST'
 case_id,patient_id,class,why
 ,p2,MN,the case_id is empty
-,p5,MN,the case_id is empty
 four,p1,MN,OM file nowhere.png: No such file or directory
+,p5,MN,the case_id is empty
 three,p3,XX,the class XX is not among --classes
 LIST
 
