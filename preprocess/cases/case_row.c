@@ -1,8 +1,10 @@
 #include "case_row.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "cmus/dataset_index.h"
+#include "cmus/file.h"
 #include "cmus/memory.h"
 #include "names.h"
 
@@ -80,8 +82,10 @@ static char *check_row(const cmus_row_adder *self, const cmus_case_row *row, con
     for (int k = 0; k < CMUS_IMAGE_KINDS; k++)
         report_others(self, row, case_id, kinds[k]);
     char *missing = find_missing(self, row);
-    if (missing)
+    if (missing) {
         cmus_findings_add_kind(self->findings, "missing", CMUS_DEFECT, case_id, row->place, "%s", missing);
+        self->findings->list[self->findings->count - 1].of_rejected = true; /* also if the row has no case id */
+    }
     return missing;
 }
 
@@ -129,18 +133,43 @@ static size_t stem_length(const char *name) {
     return dot && dot > base_name(name) ? (size_t)(dot - name) : strlen(name);
 }
 
-/* The id of the case with this OM image: that of the row and the file's name without folder and extension, which are
- * kept where another file of the row is called so too. */
-static char *om_case_id(const cmus_case_row *row, size_t number) {
-    const cmus_row_file *files = row->files[CMUS_IMAGE_OM];
-    const char *base = base_name(files[number].name);
-    size_t count = row->count[CMUS_IMAGE_OM], length = stem_length(base);
-    for (size_t i = 0; i < count; i++) {
-        const char *other = base_name(files[i].name);
-        if (i != number && stem_length(other) == length && strncmp(other, base, length) == 0)
-            return cmus_format_string("%s/%s", row->case_id, short_name(files, count, number));
+/* How much of their names the cases of a row's OM images are called by. */
+typedef enum name_part { STEM, WITH_ENDING, WITH_FOLDER } name_part;
+
+static char *take_part(const char *name, name_part part) {
+    const char *base = base_name(name);
+    return part == STEM ? cmus_format_string("%.*s", (int)stem_length(base), base)
+                        : cmus_copy_string(part == WITH_ENDING ? base : name);
+}
+
+static int compare_texts(const void *a, const void *b) {
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static bool are_different(char *const *names, size_t count) {
+    char **sorted = cmus_allocate(count, sizeof *sorted);
+    memcpy(sorted, names, count * sizeof *sorted);
+    qsort(sorted, count, sizeof *sorted, compare_texts);
+    bool different = true;
+    for (size_t i = 1; i < count; i++)
+        different = different && strcmp(sorted[i], sorted[i - 1]) != 0;
+    cmus_free(sorted);
+    return different;
+}
+
+/* What tells the cases of the row's OM images apart: the files' names without folder and ending. If two are called
+ * alike, all of the row keep their ending, as one ending alone may make a name that another file has; if that is not
+ * enough, their folder too. Free by cmus_names_free(). */
+static char **name_om_cases(const cmus_case_row *row) {
+    size_t count = row->count[CMUS_IMAGE_OM];
+    for (name_part part = STEM;; part++) {
+        char **names = cmus_allocate(count, sizeof *names);
+        for (size_t i = 0; i < count; i++)
+            names[i] = take_part(row->files[CMUS_IMAGE_OM][i].name, part);
+        if (part == WITH_FOLDER || are_different(names, count))
+            return names;
+        cmus_names_free(names, count);
     }
-    return cmus_format_string("%s/%.*s", row->case_id, (int)length, base);
 }
 
 static void add_case(const cmus_row_adder *self, const cmus_case_row *row, const char *case_id) {
@@ -167,13 +196,16 @@ static void reject_long(const cmus_row_adder *self, size_t number) {
 static size_t add_cases(const cmus_row_adder *self, const cmus_case_row *row) {
     size_t first = self->list->case_count, count = row->count[CMUS_IMAGE_OM];
     bool each = self->options->every_om && count > 0;
+    char **names = each ? name_om_cases(row) : NULL;
     for (size_t i = 0; i < (each ? count : 1); i++) {
-        char *case_id = each ? om_case_id(row, i) : cmus_copy_string(row->case_id);
+        char *case_id = each ? cmus_path_join(row->case_id, names[i]) : cmus_copy_string(row->case_id);
         add_case(self, row, case_id);
         if (each && strlen(case_id) > CMUS_ID_BYTES)
             reject_long(self, self->list->case_count - 1);
         cmus_free(case_id);
     }
+    if (names)
+        cmus_names_free(names, count);
     return first;
 }
 
@@ -201,4 +233,38 @@ void cmus_case_row_add(const cmus_row_adder *self, const cmus_case_row *row) {
     for (size_t i = first; why && i < self->list->case_count; i++)
         cmus_case_list_reject(self->list, i, why);
     cmus_free(missing);
+}
+
+static int compare_ids(const void *a, const void *b) {
+    const cmus_source_case *x = *(cmus_source_case *const *)a, *y = *(cmus_source_case *const *)b;
+    int order = strcmp(x->case_id, y->case_id);
+    return order ? order : (x > y) - (x < y);
+}
+
+/* The case's id is that of another too. Nobody can tell which is right: each of them is rejected. */
+static void reject_equal_id(cmus_findings *findings, cmus_case_list *list, const cmus_source_case *one,
+                            const cmus_source_case *other) {
+    char *what = cmus_format_string("the case id %s is also that of %s", one->case_id, other->place);
+    cmus_findings_add_kind(findings, "case id", CMUS_DEFECT, one->case_id, one->place, "%s", what);
+    cmus_case_list_reject(list, (size_t)(one - list->cases), what);
+    cmus_free(what);
+}
+
+void cmus_case_row_report_equal_ids(cmus_findings *findings, cmus_case_list *list, bool rejected) {
+    size_t count = 0;
+    cmus_source_case **cases = cmus_allocate(list->case_count, sizeof *cases);
+    for (size_t i = 0; i < list->case_count; i++)
+        if (rejected || !list->cases[i].rejected)
+            cases[count++] = &list->cases[i];
+    if (count)
+        qsort(cases, count, sizeof *cases, compare_ids);
+    for (size_t first = 0, end; first < count; first = end) {
+        for (end = first + 1; end < count && strcmp(cases[end]->case_id, cases[first]->case_id) == 0;)
+            end++;
+        if (end == first + 1 || !*cases[first]->case_id)
+            continue;
+        for (size_t i = first; i < end; i++)
+            reject_equal_id(findings, list, cases[i], cases[i == first ? first + 1 : first]);
+    }
+    cmus_free(cases);
 }

@@ -34,4 +34,8 @@ typedef struct cmus_row_adder {
 /* Adds the row's cases. A missing modality is a defect; further OM and IM images are reported. */
 void cmus_case_row_add(const cmus_row_adder *self, const cmus_case_row *row);
 
+/* Rejects the cases whose id another case has too. rejected: those that are rejected already count as well, as in a
+ * manifest, where an id that two lines have tells that one of the lines is wrong. */
+void cmus_case_row_report_equal_ids(cmus_findings *findings, cmus_case_list *list, bool rejected);
+
 #endif

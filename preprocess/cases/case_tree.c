@@ -1,8 +1,11 @@
 #include "case_tree.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "case_row.h"
 #include "cmus/dataset_index.h"
@@ -87,7 +90,8 @@ static void list_patients(scan *self, const char *class_path) {
         if (cmus_tree_is_litter(names[i]))
             continue;
         char *path = cmus_path_join(class_path, names[i]);
-        if (cmus_folder_exists(path) || cmus_tree_is_dead_link(path))
+        bool folder;
+        if (cmus_tree_look(path, &folder) || folder) /* what can't be looked at is a defect of the case */
             add_patient(self, path, names[i]);
         else
             note(self, CMUS_WARNING, path, "is not used: not in a folder of a patient");
@@ -106,6 +110,11 @@ static const patient_folder *find_twin(const patient_list *list, size_t first, s
     return NULL;
 }
 
+/* The name of a class folder that may be a patient's, if the source is not the folder that it should be. */
+static char *show_class(const scan *self, const char *name) {
+    return cmus_name_of_path(self->options->identity, name);
+}
+
 /* A defect of the whole case. */
 static void reject(scan *self, cmus_case_row *row, char **why, const char *kind, char *what) {
     char *case_id = cmus_identity_case(self->options->identity, row->case_id);
@@ -122,7 +131,8 @@ static void reject(scan *self, cmus_case_row *row, char **why, const char *kind,
 static void scan_patient(scan *self, size_t first, size_t number, int label, const char *class_name,
                          const char *stranger) {
     const patient_folder *folder = &self->patients.folders[number], *twin = find_twin(&self->patients, first, number);
-    char *class_id = cmus_name_escape(class_name), *case_id = cmus_path_join(class_id, folder->id), *why = NULL;
+    char *class_id = stranger ? show_class(self, class_name) : cmus_name_escape(class_name),
+         *case_id = cmus_path_join(class_id, folder->id), *why = NULL;
     cmus_case_row row = {.case_id = case_id,
                          .patient_id = folder->id,
                          .class_name = class_id,
@@ -155,17 +165,37 @@ static void scan_patient(scan *self, size_t first, size_t number, int label, con
 
 /* A class named on the command line may have no case here (a set to predict); an empty folder is a mistake. */
 static void report_empty_class(const scan *self, const char *name) {
-    if (self->options->classes)
+    if (self->options->classes) {
         cmus_findings_add(self->findings, CMUS_WARNING, NULL, name, "a class without cases");
-    else
-        cmus_findings_add(self->findings, CMUS_DEFECT, NULL, name,
-                          "a class folder without folders of patients; remove it, or name the classes by --classes");
+        return;
+    }
+    char *shown = show_class(self, name);
+    cmus_findings_add(self->findings, CMUS_DEFECT, NULL, shown,
+                      "a class folder without folders of patients; remove it, or name the classes by --classes");
+    cmus_free(shown);
 }
 
 /* One defect for the folder: all of its cases will be rejected. */
 static void note_stranger(const scan *self, const char *path, const char *why) {
-    note(self, CMUS_DEFECT, path, why);
+    char *shown = cmus_name_of_path(self->options->identity, path);
+    cmus_findings_add_kind(self->findings, "class", CMUS_DEFECT, NULL, shown, "%s", why);
+    cmus_free(shown);
     self->findings->list[self->findings->count - 1].of_rejected = true;
+}
+
+/* The patients of the class in one source, which may have none. */
+static void scan_class_folder(scan *self, const char *path, const char *stranger) {
+    struct stat info;
+    bool folder;
+    if (lstat(path, &info) != 0 && errno == ENOENT)
+        return;
+    const char *problem = cmus_tree_look(path, &folder);
+    if (problem)
+        note(self, CMUS_DEFECT, path, problem);
+    if (stranger && folder)
+        note_stranger(self, path, stranger);
+    if (folder)
+        list_patients(self, path);
 }
 
 /* The cases of the class's folders in all sources. */
@@ -173,11 +203,7 @@ static void scan_class(scan *self, int label, const char *name, const char *stra
     size_t first = self->patients.count;
     for (size_t s = 0; s < self->source_count; s++) {
         char *path = cmus_path_join(self->sources[s], name);
-        if (cmus_folder_exists(path)) {
-            if (stranger)
-                note_stranger(self, path, stranger);
-            list_patients(self, path);
-        }
+        scan_class_folder(self, path, stranger);
         cmus_free(path);
     }
     size_t count = self->patients.count - first;
@@ -191,42 +217,67 @@ static void scan_class(scan *self, int label, const char *name, const char *stra
 
 static void add_stranger(scan *self, const char *name) {
     name_list *list = &self->strangers;
-    for (size_t i = 0; i < list->count; i++)
-        if (strcmp(list->names[i], name) == 0)
-            return;
     list->names = cmus_grow(list->names, &list->capacity, list->count + 1, sizeof *list->names);
     list->names[list->count++] = cmus_copy_string(name);
 }
 
-/* The entries of one source folder: a class folder that is not known is a new class, unless the classes are given. */
+/* One entry of a source folder. A class folder that is not known is a new class, unless the classes are given. */
+static cmus_status scan_entry(scan *self, const char *source, const char *path, const char *name) {
+    bool folder, known = cmus_case_list_class(self->list, name) >= 0;
+    const char *problem = cmus_tree_look(path, &folder);
+    if (known && (problem || folder))
+        return CMUS_OK; /* looked at with the class's folders of the other sources */
+    if (problem)
+        note(self, CMUS_DEFECT, path, problem);
+    else if (!folder)
+        note(self, CMUS_WARNING, path, "is not used: not in a folder of a class and patient");
+    else if (self->options->classes || !is_good_name(name))
+        add_stranger(self, name);
+    else if (self->list->class_count == CMUS_DATASET_CLASSES)
+        return cmus_fail(CMUS_ERROR_LIMIT,
+                         "%s: more than %d class folders, but a data set has at most that many classes; is it the "
+                         "folder that holds those of the classes?",
+                         source, CMUS_DATASET_CLASSES);
+    else
+        cmus_case_list_add_class(self->list, name);
+    return CMUS_OK;
+}
+
 static cmus_status scan_source(scan *self, const char *source) {
     char **names;
     size_t count;
     CMUS_TRY(cmus_folder_list(source, &names, &count));
-    for (size_t i = 0; i < count; i++) {
+    cmus_status status = CMUS_OK;
+    if (access(source, X_OK) != 0) /* its names can be read, but nothing of what they are */
+        status = cmus_fail(CMUS_ERROR_IO, "%s: %s", source, strerror(errno));
+    for (size_t i = 0; i < count && status == CMUS_OK; i++) {
         if (cmus_tree_is_litter(names[i]))
             continue;
         char *path = cmus_path_join(source, names[i]);
-        if (cmus_tree_is_dead_link(path))
-            note(self, CMUS_DEFECT, path, "a symbolic link that leads nowhere");
-        else if (!cmus_folder_exists(path))
-            note(self, CMUS_WARNING, path, "is not used: not in a folder of a class and patient");
-        else if (cmus_case_list_class(self->list, names[i]) < 0) {
-            if (self->options->classes || !is_good_name(names[i]))
-                add_stranger(self, names[i]);
-            else
-                cmus_case_list_add_class(self->list, names[i]);
-        }
+        status = scan_entry(self, source, path, names[i]);
         cmus_free(path);
     }
     cmus_names_free(names, count);
-    return CMUS_OK;
+    return status;
 }
 
 static int compare_names(const void *a, const void *b) {
     const char *x = *(char *const *)a, *y = *(char *const *)b;
     int order = cmus_compare_natural(x, y);
     return order ? order : strcmp(x, y);
+}
+
+/* Each once: several sources may have the same. */
+static void sort_strangers(name_list *list) {
+    if (list->count)
+        qsort(list->names, list->count, sizeof *list->names, compare_names);
+    size_t kept = 0;
+    for (size_t i = 0; i < list->count; i++)
+        if (kept && strcmp(list->names[kept - 1], list->names[i]) == 0)
+            cmus_free(list->names[i]);
+        else
+            list->names[kept++] = list->names[i];
+    list->count = kept;
 }
 
 static cmus_status find_classes(scan *self) {
@@ -238,19 +289,19 @@ static cmus_status find_classes(scan *self) {
         CMUS_TRY(scan_source(self, self->sources[s]));
     if (!options->classes && list->class_count)
         qsort(list->classes, list->class_count, sizeof *list->classes, compare_names);
-    if (list->class_count > CMUS_DATASET_CLASSES)
-        return cmus_fail(CMUS_ERROR_LIMIT, "%s: %zu class folders; a data set has at most %d classes", self->sources[0],
-                         list->class_count, CMUS_DATASET_CLASSES);
+    sort_strangers(&self->strangers);
     return CMUS_OK;
 }
 
 static void scan_strangers(scan *self) {
     for (size_t i = 0; i < self->strangers.count; i++) {
         const char *name = self->strangers.names[i];
-        char *why = is_good_name(name) ? cmus_format_string("the class %s is not among --classes", name)
+        char *shown = show_class(self, name);
+        char *why = is_good_name(name) ? cmus_format_string("the class %s is not among --classes", shown)
                                        : cmus_copy_string(bad_name);
         scan_class(self, -1, name, why);
         cmus_free(why);
+        cmus_free(shown);
     }
 }
 
@@ -261,7 +312,7 @@ static void report(const scan *self) {
         names[i] = (cmus_placed_name){self->patients.folders[i].id, self->patients.folders[i].place};
     cmus_names_report_similar_patients(names, self->patients.count, self->options->identity, self->findings);
     cmus_names_report_similar_classes((const char *const *)self->list->classes, self->list->class_count,
-                                      self->findings);
+                                      self->options->classes ? NULL : self->options->identity, self->findings);
     cmus_free(names);
     char *shown = cmus_name_of_path(self->options->identity, self->sources[0]);
     for (int kind = 0; kind < CMUS_IMAGE_KINDS; kind++)
@@ -297,6 +348,7 @@ cmus_status cmus_case_tree_scan(const char *const *sources, size_t source_count,
         scan_class(&self, (int)i, list->classes[i], NULL);
     if (status == CMUS_OK) {
         scan_strangers(&self);
+        cmus_case_row_report_equal_ids(findings, list, false);
         report(&self);
     }
     free_scan(&self);

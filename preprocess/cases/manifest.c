@@ -71,38 +71,6 @@ static void add_rows(const cmus_manifest_table *table, cmus_case_list *list) {
     cmus_free(image_of);
 }
 
-static int compare_ids(const void *a, const void *b) {
-    const cmus_source_case *x = *(cmus_source_case *const *)a, *y = *(cmus_source_case *const *)b;
-    int order = strcmp(x->case_id, y->case_id);
-    return order ? order : (x > y) - (x < y);
-}
-
-/* The case's id is that of another too. Nobody can tell which is right: each of them is rejected. */
-static void reject_equal_id(const cmus_manifest_table *table, cmus_case_list *list, const cmus_source_case *one,
-                            const cmus_source_case *other) {
-    char *what = cmus_format_string("the case id %s is also that of %s", one->case_id, other->place);
-    cmus_findings_add_kind(table->findings, "case id", CMUS_DEFECT, one->case_id, one->place, "%s", what);
-    cmus_case_list_reject(list, (size_t)(one - list->cases), what);
-    cmus_free(what);
-}
-
-static void report_equal_ids(const cmus_manifest_table *table, cmus_case_list *list) {
-    cmus_source_case **cases = cmus_allocate(list->case_count, sizeof *cases);
-    for (size_t i = 0; i < list->case_count; i++)
-        cases[i] = &list->cases[i];
-    if (list->case_count)
-        qsort(cases, list->case_count, sizeof *cases, compare_ids);
-    for (size_t first = 0, end; first < list->case_count; first = end) {
-        for (end = first + 1; end < list->case_count && strcmp(cases[end]->case_id, cases[first]->case_id) == 0;)
-            end++;
-        if (end == first + 1 || !*cases[first]->case_id)
-            continue;
-        for (size_t i = first; i < end; i++)
-            reject_equal_id(table, list, cases[i], cases[i == first ? first + 1 : first]);
-    }
-    cmus_free(cases);
-}
-
 static void report_empty_classes(const cmus_manifest_table *table, const cmus_case_list *list) {
     bool *found = cmus_allocate(list->class_count, sizeof *found);
     for (size_t i = 0; i < list->case_count; i++)
@@ -125,9 +93,10 @@ static cmus_status build_list(cmus_manifest_table *table, cmus_case_list *list) 
         CMUS_TRY(find_classes(table, list));
     give_labels(table, list);
     add_rows(table, list);
-    report_equal_ids(table, list);
+    cmus_case_row_report_equal_ids(table->findings, list, true);
     report_similar_patients(table);
-    cmus_names_report_similar_classes((const char *const *)list->classes, list->class_count, table->findings);
+    cmus_names_report_similar_classes((const char *const *)list->classes, list->class_count,
+                                      options->classes ? NULL : options->identity, table->findings);
     report_empty_classes(table, list);
     return CMUS_OK;
 }

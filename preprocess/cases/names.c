@@ -74,6 +74,34 @@ static char plain_letter(const char *text) {
     return code >= 1 && code <= 0x5E ? (char)(0x20 + code) : 0;
 }
 
+/* The small letter of ASCII for a Latin letter with an accent that the text begins with (U+00C0 to U+01FF, U+1E00 to
+ * U+1EFF); 0 if it begins with none, or with one that has no such letter. So a name folds alike whether its accents are
+ * parts of the letters (NFC) or characters of their own (NFD, as some disks and copying programs make of it). */
+static char bare_letter(const char *text) {
+    static const char first[] = "aaaaaaaceeeeiiiidnooooo.ouuuuytsaaaaaaaceeeeiiiidnooooo.ouuuuyty"
+                                "aaaaaaccccccccddddeeeeeeeeeegggggggghhhhiiiiiiiiiiiijjkkklllllll"
+                                "lllnnnnnnnnnoooooooorrrrrrssssssssttttttuuuuuuuuuuuuwwyyyzzzzzzs"
+                                "................................oo.............uu..............."
+                                ".............aaiioouuuuuuuuuu.aaaa....ggkkoooo..j...gg..nnaa....";
+    static const char second[] = "aabbbbbbccddddddddddeeeeeeeeeeffgghhhhhhhhhhiiiikkkkkkllllllllmm"
+                                 "mmmmnnnnnnnnoooooooopppprrrrrrrrssssssssssttttttttuuuuuuuuuuvvvv"
+                                 "wwwwwwwwwwxxxxyyzzzzzzhtwy......aaaaaaaaaaaaaaaaaaaaaaaaeeeeeeee"
+                                 "eeeeeeeeiiiioooooooooooooooooooooooouuuuuuuuuuuuuuyyyyyyyy......";
+    const unsigned char *c = (const unsigned char *)text;
+    char letter = '.';
+    if (c[0] >= 0xC3 && c[0] <= 0xC7 && (c[1] & 0xC0) == 0x80)
+        letter = first[(c[0] - 0xC3) * 64 + (c[1] & 0x3F)];
+    else if (c[0] == 0xE1 && c[1] >= 0xB8 && c[1] <= 0xBB && (c[2] & 0xC0) == 0x80)
+        letter = second[(c[1] - 0xB8) * 64 + (c[2] & 0x3F)];
+    return letter == '.' ? 0 : letter;
+}
+
+/* Whether the text begins with an accent that is a character of its own (U+0300 to U+036F): two bytes. */
+static bool is_accent(const char *text) {
+    const unsigned char *c = (const unsigned char *)text;
+    return (c[0] == 0xCC && (c[1] & 0xC0) == 0x80) || (c[0] == 0xCD && c[1] >= 0x80 && c[1] <= 0xAF);
+}
+
 /* Takes the leading zeros off each number in the text; the last zero of a number stays. */
 static void drop_leading_zeros(char *text) {
     bool in_number = false;
@@ -91,11 +119,11 @@ static void drop_leading_zeros(char *text) {
 static char *fold_name(const char *name) {
     char *folded = cmus_allocate(strlen(name) + 1, 1), *out = folded;
     while (*name) {
-        size_t blank = blank_at(name);
-        char plain = plain_letter(name);
+        size_t blank = is_accent(name) ? 2 : blank_at(name);
+        char plain = plain_letter(name), bare = bare_letter(name);
         if (!blank)
-            *out++ = plain ? (char)tolower(plain) : isascii(*name) ? (char)tolower(*name) : *name;
-        name += blank ? blank : plain ? 3 : 1;
+            *out++ = plain ? (char)tolower(plain) : bare ? bare : isascii(*name) ? (char)tolower(*name) : *name;
+        name += blank ? blank : plain ? 3 : bare ? (*name == '\xE1' ? 3 : 2) : 1;
     }
     drop_leading_zeros(folded);
     return folded;
@@ -139,7 +167,7 @@ static void report_patients(const cmus_placed_name *first, const cmus_placed_nam
     char *a = cmus_identity_patient(identity, first->name), *b = cmus_identity_patient(identity, other->name);
     cmus_findings_add(
         findings, CMUS_WARNING, NULL, other->place,
-        "the patient id '%s' is '%s' (%s) but for case, blanks or leading zeros; if they are one patient, "
+        "the patient id '%s' is '%s' (%s) but for case, blanks, accents or leading zeros; if they are one patient, "
         "write both alike, else folds share a patient",
         b, a, first->place);
     cmus_free(a);
@@ -153,16 +181,19 @@ void cmus_names_report_similar_patients(const cmus_placed_name *names, size_t co
 
 static void report_classes(const cmus_placed_name *first, const cmus_placed_name *other, cmus_identity *identity,
                            cmus_findings *findings) {
-    (void)identity; /* classes keep their names */
-    cmus_findings_add(findings, CMUS_WARNING, NULL, other->place,
-                      "the class '%s' is '%s' but for case, blanks or leading zeros; they are taken for two",
-                      other->name, first->name);
+    char *a = cmus_name_of_path(identity, first->name), *b = cmus_name_of_path(identity, other->name);
+    cmus_findings_add(findings, CMUS_WARNING, NULL, b,
+                      "the class '%s' is '%s' but for case, blanks, accents or leading zeros; they are taken for two",
+                      b, a);
+    cmus_free(a);
+    cmus_free(b);
 }
 
-void cmus_names_report_similar_classes(const char *const *classes, size_t count, cmus_findings *findings) {
+void cmus_names_report_similar_classes(const char *const *classes, size_t count, cmus_identity *identity,
+                                       cmus_findings *findings) {
     cmus_placed_name *names = cmus_allocate(count, sizeof *names);
     for (size_t i = 0; i < count; i++)
         names[i] = (cmus_placed_name){classes[i], classes[i]};
-    find_similar(names, count, NULL, findings, report_classes);
+    find_similar(names, count, identity, findings, report_classes);
     cmus_free(names);
 }

@@ -28,11 +28,14 @@ typedef struct cmus_placed_name {
     const char *place; /* as it may be shown */
 } cmus_placed_name;
 
-/* Warns of different patient ids that are equal but for case, blanks, full-width letters or leading zeros of a number:
+/* Warns of different patient ids that are equal but for case, blanks, accents (composed or not), full-width letters or
+ * leading zeros of a number:
  * they may be one patient, whose cases would lie in several folds. */
 void cmus_names_report_similar_patients(const cmus_placed_name *names, size_t count, cmus_identity *identity,
                                         cmus_findings *findings);
-/* The same of classes. */
-void cmus_names_report_similar_classes(const char *const *classes, size_t count, cmus_findings *findings);
+/* The same of classes. identity: if it is not NULL, their names may be those of patients, and their hashes are shown.
+ */
+void cmus_names_report_similar_classes(const char *const *classes, size_t count, cmus_identity *identity,
+                                       cmus_findings *findings);
 
 #endif

@@ -22,9 +22,21 @@ bool cmus_tree_is_litter(const char *name) {
     return false;
 }
 
-bool cmus_tree_is_dead_link(const char *path) {
+/* Whether the path is a symbolic link that leads nowhere, such as to a disk that is not there. */
+static bool is_dead_link(const char *path) {
     struct stat info;
     return lstat(path, &info) == 0 && S_ISLNK(info.st_mode) && stat(path, &info) != 0;
+}
+
+const char *cmus_tree_look(const char *path, bool *folder) {
+    struct stat info;
+    *folder = false;
+    if (stat(path, &info) != 0) {
+        const char *problem = strerror(errno);
+        return is_dead_link(path) ? "a symbolic link that leads nowhere" : problem;
+    }
+    *folder = S_ISDIR(info.st_mode);
+    return NULL;
 }
 
 const char *cmus_tree_list(const char *path, char ***names, size_t *count) {
@@ -111,7 +123,7 @@ static const char *find_problem(const char *path, const char *name) {
     struct stat info;
     if (!cmus_utf8_is_clean(name))
         return "the name is not UTF-8 without control characters; rename it";
-    if (cmus_tree_is_dead_link(path))
+    if (is_dead_link(path))
         return "a symbolic link that leads nowhere";
     if (stat(path, &info) != 0)
         return strerror(errno);

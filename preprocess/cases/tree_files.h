@@ -22,10 +22,11 @@ void cmus_tree_files_free(cmus_case_row *row);
 /* Whether file managers put this file or folder there: not looked at and not spoken of. */
 bool cmus_tree_is_litter(const char *name);
 
-/* Whether the path is a symbolic link that leads nowhere, such as to a disk that is not there. */
-bool cmus_tree_is_dead_link(const char *path);
+/* Whether an entry of a folder is a folder itself, or else why that can't be told, such as a symbolic link that leads
+ * nowhere, a name that is too long or a disk that does not answer; NULL: it can. *folder is false then. */
+const char *cmus_tree_look(const char *path, bool *folder);
 
-/* Lists a folder; why that can't be done, or NULL. */
+/* Lists a folder; why that can't be done, also that its entries can't be looked at, or NULL. */
 const char *cmus_tree_list(const char *path, char ***names, size_t *count);
 
 #endif

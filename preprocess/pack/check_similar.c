@@ -46,6 +46,7 @@ typedef struct block {
     size_t *items;    /* [count] */
     size_t end[BUCKETS];
     size_t next[BUCKETS]; /* the first that was not looked for yet */
+    size_t *run;          /* [count]: a later place such that all from this one to there are of one group, or itself */
 } block;
 
 typedef struct search {
@@ -70,6 +71,7 @@ static void fill_block(const search *self, int number, block *filled) {
     memset(filled->end, 0, sizeof filled->end);
     filled->hashes = cmus_allocate(self->count, sizeof *filled->hashes);
     filled->items = cmus_allocate(self->count, sizeof *filled->items);
+    filled->run = cmus_allocate(self->count, sizeof *filled->run);
     for (size_t i = 0; i < self->count; i++)
         filled->end[bucket_of(self->hashes[i], number)]++;
     for (int b = 0; b < BUCKETS; b++) {
@@ -81,6 +83,7 @@ static void fill_block(const search *self, int number, block *filled) {
         size_t place = filled->end[bucket_of(self->hashes[i], number)]++;
         filled->hashes[place] = self->hashes[i];
         filled->items[place] = i;
+        filled->run[place] = place;
     }
 }
 
@@ -187,6 +190,24 @@ static bool met_before(uint64_t a, uint64_t b, int number) {
     return false;
 }
 
+/* The last place before `end` of the run of items of one group that goes on at `place`. Groups only grow, so that runs
+ * are kept: the many items of a large group are not stepped through once for each of them. */
+static size_t end_run(search *self, block *part, size_t place, size_t end) {
+    size_t last = place, group = find_group(self, part->items[place]);
+    for (;;) {
+        while (part->run[last] != last)
+            last = part->run[last];
+        if (last + 1 >= end || find_group(self, part->items[last + 1]) != group)
+            break;
+        part->run[last] = last + 1;
+    }
+    for (size_t next; place != last; place = next) { /* the next search goes there in one step */
+        next = part->run[place];
+        part->run[place] = last;
+    }
+    return last;
+}
+
 /* All later items that are close to it. */
 static cmus_status look_for(search *self, size_t item) {
     uint64_t hash = self->hashes[item];
@@ -196,11 +217,13 @@ static cmus_status look_for(search *self, size_t item) {
         block *part = &self->blocks[number];
         size_t bucket = bucket_of(hash, number), end = part->end[bucket];
         size_t place = ++part->next[bucket]; /* behind the item itself */
-        while ((place = find_close(part->hashes, place, end, hash)) < end) {
-            size_t other = part->items[place++];
-            if (self->tries < TRIES && !met_before(hash, self->hashes[other], number) &&
-                find_group(self, item) != find_group(self, other))
+        while (self->tries < TRIES && (place = find_close(part->hashes, place, end, hash)) < end) {
+            size_t other = part->items[place];
+            if (find_group(self, item) == find_group(self, other))
+                place = end_run(self, part, place, end);
+            else if (!met_before(hash, self->hashes[other], number))
                 CMUS_TRY(confirm(self, item, other));
+            place++;
         }
     }
     return CMUS_OK;
@@ -233,6 +256,7 @@ cmus_status cmus_check_similar(const cmus_check *check, const bool *single) {
     for (int i = 0; i < BLOCKS; i++) {
         cmus_free(self.blocks[i].hashes);
         cmus_free(self.blocks[i].items);
+        cmus_free(self.blocks[i].run);
     }
     cmus_free(self.images);
     cmus_free(self.hashes);

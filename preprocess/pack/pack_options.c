@@ -8,6 +8,7 @@
 #include "cmus/dataset_index.h"
 #include "cmus/memory.h"
 #include "cmus/program.h"
+#include "cmus/utf8.h"
 
 enum {
     PIXEL_LIMIT = 1000,
@@ -25,6 +26,8 @@ enum {
     DEIDENTIFY,
     MAP
 };
+
+enum { CLASS_SHOWN = 40 }; /* characters of a name that can't be a class */
 
 static const struct argp_option table[] = {
     {"out", 'o', "DIR", 0, "The data set's folder; it must not exist or be empty", 0},
@@ -95,22 +98,39 @@ static int parse_word(struct argp_state *state, const char *name, const char *te
     return 0;
 }
 
+/* Whether a folder and part of a case id can be called so. */
+static bool is_class_name(const char *name) {
+    return *name && cmus_utf8_is_clean(name) && !strchr(name, '/') && strcmp(name, ".") != 0 &&
+           strcmp(name, "..") != 0 && 2 * strlen(name) + 1 < CMUS_ID_BYTES;
+}
+
+static void refuse_class(struct argp_state *state, const char *name) {
+    char *shown = cmus_utf8_shorten(name, CLASS_SHOWN);
+    argp_error(state,
+               "--classes has '%s', but a class is called by UTF-8 text without control characters and '/', of less "
+               "than %d bytes",
+               shown, CMUS_ID_BYTES / 2);
+    cmus_free(shown);
+}
+
 static void parse_classes(struct argp_state *state, cmus_pack_options *options, const char *text) {
     cmus_free(options->class_text);
     cmus_free((void *)options->scan.classes);
     options->class_text = cmus_copy_string(text);
     const char **classes = NULL;
     size_t count = 0, capacity = 0;
-    char *rest = NULL;
-    for (char *name = strtok_r(options->class_text, ",", &rest); name; name = strtok_r(NULL, ",", &rest)) {
+    char *rest = options->class_text;
+    for (char *name = strsep(&rest, ","); name; name = strsep(&rest, ",")) {
+        if (!is_class_name(name))
+            refuse_class(state, name);
         for (size_t i = 0; i < count; i++)
             if (strcmp(classes[i], name) == 0)
                 argp_error(state, "--classes has %s twice", name);
         classes = cmus_grow(classes, &capacity, count + 1, sizeof *classes);
         classes[count++] = name;
     }
-    if (count == 0 || count > CMUS_DATASET_CLASSES)
-        argp_error(state, "--classes is '%s', but should be 1 to %d names with commas between", text,
+    if (count > CMUS_DATASET_CLASSES)
+        argp_error(state, "--classes has %zu names, but a data set has at most %d classes", count,
                    CMUS_DATASET_CLASSES);
     options->scan.classes = classes;
     options->scan.class_count = count;

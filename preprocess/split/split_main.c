@@ -126,6 +126,39 @@ static void print_faults(const cmus_splits_faults *faults, const char *path) {
         cmus_error("%s%s%s", path, *path ? ": " : "", faults->texts[i]);
 }
 
+/* Cases of the class in the hold-out of this repeat, or in the whole data set (repeat -1). */
+static int count_cases(const cmus_dataset *dataset, const cmus_splits *splits, int repeat, int label) {
+    int found = 0, cases = cmus_dataset_case_count(dataset);
+    for (int i = 0; i < cases; i++)
+        found += cmus_dataset_case(dataset, i).label == label &&
+                 (repeat < 0 || splits->fold[(size_t)repeat * (size_t)cases + (size_t)i] == CMUS_FOLD_HOLDOUT);
+    return found;
+}
+
+/* A hold-out without cases of a class can't say how well that class is told. */
+static void warn_of_holdout(const cmus_dataset *dataset, const cmus_splits *splits, const char *path) {
+    int classes = cmus_dataset_class_count(dataset);
+    for (int r = 0; r < splits->repeats; r++) {
+        int held = 0;
+        for (int c = 0; c < classes; c++)
+            held += count_cases(dataset, splits, r, c);
+        for (int c = 0; held > 0 && c < classes; c++)
+            if (count_cases(dataset, splits, r, c) == 0)
+                cmus_warn("%s: the hold-out of repeat %d has no case of the class %s", path, r,
+                          cmus_dataset_class_name(dataset, c));
+    }
+}
+
+static cmus_status check_class_cases(const settings *set, const cmus_dataset *dataset) {
+    for (int c = 0; c < cmus_dataset_class_count(dataset); c++)
+        if (count_cases(dataset, NULL, -1, c) == 0)
+            return cmus_fail(
+                CMUS_ERROR_DATA,
+                "%s: the class %s has no cases at all, so no folds can have one; pack the cases without it",
+                set->folder, cmus_dataset_class_name(dataset, c));
+    return CMUS_OK;
+}
+
 static cmus_status check(const settings *set, const cmus_dataset *dataset, const char *path) {
     cmus_splits splits;
     cmus_splits_faults faults = {0};
@@ -138,6 +171,7 @@ static cmus_status check(const settings *set, const cmus_dataset *dataset, const
     cmus_splits_faults_free(&faults);
     CMUS_TRY(status);
     cmus_split_print_table(dataset, &splits, -1);
+    warn_of_holdout(dataset, &splits, path);
     cmus_splits_free(&splits);
     cmus_info("%s: fits %s", path, set->folder);
     return CMUS_OK;
@@ -145,6 +179,7 @@ static cmus_status check(const settings *set, const cmus_dataset *dataset, const
 
 static cmus_status make(const settings *set, const cmus_dataset *dataset, cmus_splits *splits,
                         cmus_splits_faults *faults) {
+    CMUS_TRY(check_class_cases(set, dataset));
     int cases = cmus_dataset_case_count(dataset);
     int *patient = cmus_allocate((size_t)cases, sizeof *patient), *label = cmus_allocate((size_t)cases, sizeof *label);
     cmus_splits_patients(dataset, patient);
@@ -168,7 +203,7 @@ static cmus_status write_folds(const settings *set, const cmus_dataset *dataset,
     if (cmus_file_exists(path) && !set->force)
         return cmus_fail(CMUS_ERROR_ARGUMENT, "%s: is there already, and results may depend on it; --force replaces it",
                          path);
-    cmus_splits splits;
+    cmus_splits splits = {0};
     cmus_splits_faults faults = {0};
     cmus_status status = set->from.folder ? cmus_index_folds_read(&set->from, dataset, &splits, &faults)
                                           : make(set, dataset, &splits, &faults);
@@ -176,6 +211,7 @@ static cmus_status write_folds(const settings *set, const cmus_dataset *dataset,
     cmus_splits_faults_free(&faults);
     if (status == CMUS_OK) {
         cmus_split_print_table(dataset, &splits, set->from.folder ? -1 : set->holdout);
+        warn_of_holdout(dataset, &splits, path);
         status = cmus_splits_write(path, dataset, &splits);
     }
     cmus_splits_free(&splits);

@@ -73,6 +73,20 @@ B/p2/OM_x_1.png p2 B/p2/OM_x_1.png B/p2/IM_x_1.jpg B/p2/TEM_x_1.tif;B/p2/TEM_x_2
 B/p2/OM_x_1.tif p2 B/p2/OM_x_1.tif B/p2/IM_x_1.jpg B/p2/TEM_x_1.tif;B/p2/TEM_x_2.tif
 LIST
 
+name="an OM image called like another one with its ending"
+mkdir -p endings/A && cp -r gray/A/p0 endings/A && cd endings/A/p0
+mv OM_x_1.png OM_1.png && cp ../../../gray/A/p1/OM_x_1.png OM_1.TIF
+cp ../../../gray/B/p0/OM_x_1.png OM_1.png.jpg && cp ../../../gray/B/p2/OM_x_1.png OM_2.png
+cd ../../..
+run 0 endings --out ends --om-per-case all
+holds ends | cut -d' ' -f1,3 >found
+same_as_expected <<'LIST'
+A/p0/OM_1.TIF A/p0/OM_1.TIF
+A/p0/OM_1.png A/p0/OM_1.png
+A/p0/OM_1.png.jpg A/p0/OM_1.png.jpg
+A/p0/OM_2.png A/p0/OM_2.png
+LIST
+
 name="the first OM image, without IM"
 run 0 tree --out without_im --modalities om,tem --prefix IF=IM --prefix IM_TEM=TEM --prefix 电镜=TEM
 contains err "tree/A/p0: has 2 OM images: the first, OM_x_0.png, is used, but not OM_x_1.png" \
@@ -133,6 +147,39 @@ contains skipped/rejected.csv "D/p1,p1,D,the class D is not among --classes" \
 holds skipped | cut -d' ' -f1 >found
 printf '%s\n' A/p3 B/p0 B/p2 C/p4 | same_as_expected
 
+name="folders that can't be looked at"
+mkdir blind && cp -r gray/A gray/B blind && ln -s loop blind/C && ln -s loop blind/loop
+run 1 blind --out never --on-error skip --classes A,B,C
+contains err "blind/C: a symbolic link that leads nowhere" "blind/loop: a symbolic link that leads nowhere"
+rm blind/C blind/loop
+if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
+    chmod 755 . && mkdir -m 777 open && chmod 444 blind
+    code=0
+    setpriv --reuid=65534 --regid=65534 --clear-groups "$bin/cmus-pack" blind --out open/never --on-error skip \
+        --size 32 >out 2>err || code=$?
+    [ "$code" = 1 ] || fail "exit code $code instead of 1: $(head -c 1500 err)"
+    contains err "blind: Permission denied"
+    chmod 755 blind
+else
+    echo "not tested: a folder without permission (needs root and setpriv)"
+fi
+
+name="more class folders than a data set can have"
+mkdir -p many/c{1..33}
+run 1 many --out never
+contains err "many: more than 32 class folders"
+mkdir many/c{34..300}
+run 1 many --out never --classes A
+[ "$(grep -c 'is not among --classes' err)" = 200 ] || fail "not 200 of 300 defects of one kind are printed"
+
+name="names that no class can have"
+for classes in "A,$(printf '\377')" $'A,B\nC' A/B A,.. . "" A,,B "A,$(printf '%0600d' 0)"; do
+    run 2 gray --out never --classes "$classes"
+    contains err "--classes has '"
+done
+run 2 gray --out never --classes "$(printf '%s,' {1..32})33"
+contains err "--classes has 33 names"
+
 name="a case in two sources"
 run 1 gray gray --out never
 contains err "gray/A/p0: the same class and patient are in gray/A/p0 too"
@@ -189,17 +236,19 @@ contains err "cases.csv, line 2: the case id one is also that of cases.csv, line
     "cases.csv, line 9: OM file $a/OM_x_1.png is also a TEM file (cases.csv, line 9)" \
     "cases.csv, line 10: IM file $a/IM_x_1.jpg is also that of another patient (cases.csv, line 2)" \
     "cases.csv, line 11: the case_id holds control characters" \
-    "cases.csv, line 2: the patient id 'p1' is 'P1' (cases.csv, line 10) but for case, blanks or leading zeros" \
+    "cases.csv, line 2: the patient id 'p1' is 'P1' (cases.csv, line 10) but for case, blanks, accents or leading zeros" \
     "cases.csv, line 13: the patient id 'p 01' is 'P1'"
 
 name="skipping lines that are wrong"
-lines "one,p1,MN,$good" ",p2,MN,$b/OM_x_1.png,$b/IM_x_1.jpg,$b/TEM_x_1.tif" "three,p3,XX,,," "four,p1,MN,nowhere.png,,"
+lines "one,p1,MN,$good" ",p2,MN,$b/OM_x_1.png,$b/IM_x_1.jpg,$b/TEM_x_1.tif" "three,p3,XX,,," "four,p1,MN,nowhere.png,," \
+    ",p5,MN,$c/OM_x_1.png,$c/IM_x_1.jpg,"
 run 0 --manifest cases.csv --out skipped_lines --classes MN --on-error skip
 cat skipped_lines/rejected.csv >found
 same_as_expected <<'LIST'
 case_id,patient_id,class,why
 ,p2,MN,the case_id is empty
 four,p1,MN,OM file nowhere.png: No such file or directory
+,p5,MN,the case_id is empty
 three,p3,XX,the class XX is not among --classes
 LIST
 
@@ -237,6 +286,16 @@ run 1 secret/Wang --out never --deidentify key --map secret.csv
 cat err never.findings.csv >said
 absent said Li Lei lei Wang
 contains said "a case without OM, IM and TEM images" "has 2 OM images: the first, f-" "but for case, blanks"
+run 1 secret/Wang/MN --out never --deidentify key --map secret.csv # a patient's folder taken for a class
+cat err never.findings.csv >said
+absent said Li Lei lei Wang
+contains said "a class folder without folders of patients" "the class 'f-"
+mkdir secret/Wang/MN/Li_Lei/scans
+run 1 secret/Wang/MN --out never --deidentify key --map secret.csv --classes MN
+cat err never.findings.csv >said
+absent said Li Lei lei Wang
+contains said "the class f-"
+rm -r secret/Wang/MN/Li_Lei/scans
 lines "Lei 1,Li,MN,secret/Wang/MN/Li_Lei/OM_Li.png;nowhere/Li.png,$b/IM_x_1.jpg,$b/TEM_x_1.tif" \
     "Lei 1,LI,MN,$a/OM_x_1.png,$b/IM_x_1.jpg,"
 mv cases.csv Li_Lei.csv

@@ -87,6 +87,26 @@ split 0 data --check
 contains err "data/splits.csv: fits data"
 contains out "held out, class IgAN: "
 
+# --- a class that the hold-out lacks, or the whole data set; folds without the last line end
+sed '0,/,MN,/s/\(,MN,.*,\).*/\1holdout/' single.csv > single/splits.csv
+split 0 single --check
+contains err "single/splits.csv: the hold-out of repeat 0 has no case of the class IgAN" "no case of the class LN"
+mkdir -p few/MN few/LN
+cp -r tree_single/cases/MN/* few/MN
+patients=(tree_single/cases/LN/*)
+cp -r "${patients[@]:0:3}" few/LN
+"$bin/cmus-pack" few --out few_packed --size 16 > log 2>&1 || fail "packing: $(cat log)"
+split 0 few_packed --folds 2 --holdout 0.13
+contains err "few_packed/splits.csv: the hold-out of repeat 0 has no case of the class LN"
+split 0 single --folds 2 --holdout 0.25 --force
+grep -q "has no case" err && fail "a warning of a hold-out with every class"
+head -c -1 single.csv > single/splits.csv
+split 0 single --check
+cp single.csv single/splits.csv
+"$bin/cmus-pack" tree_single/cases --out lacking --size 16 --classes IgAN,LN,MN,None > log 2>&1 || fail "packing: $(cat log)"
+split 1 lacking --folds 2
+contains err "lacking: the class None has no cases at all"
+
 # --- too many folds
 rm data/splits.csv
 split 1 data --folds 31

@@ -63,6 +63,12 @@ static void test_similar(void) {
     CU_ASSERT_EQUAL(count_similar((const char *const[]){"Ｐ１２", "p12", "王 1", "王1"}, 4), 2);
     CU_ASSERT_EQUAL(count_similar((const char *const[]){"100", "10", "1", "p100"}, 4), 0);
     CU_ASSERT_EQUAL(count_similar((const char *const[]){"0", "00", "", "o"}, 4), 1);
+    /* accents as parts of letters, as characters of their own, capital, left out */
+    CU_ASSERT_EQUAL(
+        count_similar((const char *const[]){"Jos\u00E9", "Jose\u0301", "JOS\u00C9", "jose", "Josa\u0301"}, 5), 3);
+    CU_ASSERT_EQUAL(count_similar((const char *const[]){"Nguy\u1EC5n", "Nguye\u0302\u0303n"}, 2), 1);
+    CU_ASSERT_EQUAL(count_similar((const char *const[]){"\u0141uk", "\u0142uk", "2\u00D73", "2\u00F73"}, 4), 1);
+    CU_ASSERT_EQUAL(count_similar((const char *const[]){"\u738B", "\u7389", "\u0416", "\u0436"}, 4), 0);
 }
 
 static void test_findings(void) {

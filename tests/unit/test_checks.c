@@ -427,6 +427,39 @@ static void test_similar_groups(void) {
     free_world(made);
 }
 
+/* Two pictures by turns, all of one hash: each copy is said once, and those of one group are not compared. */
+static void test_similar_turns(void) {
+    world *made = make_world();
+    for (int i = 0; i < 6; i++) {
+        char id[] = {(char)('a' + i), '\0'};
+        add_case(made, id, id, 0);
+    }
+    int images = (int)made->list.image_count;
+    for (int i = 0; i < images; i++) {
+        draw_blocks((uint64_t)(i % 2), false, made->pixels[i]);
+        made->pixels[i][0] = (uint8_t)i;
+        measure_again(made, (size_t)i);
+        made->prepared[i].measures.likeness = 1;
+    }
+    CU_ASSERT_EQUAL(check(made), CMUS_OK);
+    CU_ASSERT_EQUAL(made->findings.count, images - 2);
+    CU_ASSERT(made->given < images * (2 + images / 2));
+    free_world(made);
+    /* The fourth is like the second only, which finds it behind the third, one of its group. */
+    made = make_world();
+    size_t first = add_case(made, "a", "1", 0);
+    for (size_t i = first; i < first + 4; i++) {
+        copy_picture(made, first, i);
+        made->pixels[i][0] = (uint8_t)i;
+        measure_again(made, i);
+        made->prepared[i].measures.likeness = i == first + 1 ? 0xFF00000000000000 : 0;
+    }
+    made->prepared[first + 3].measures.likeness = 0xFFFF000000000000;
+    CU_ASSERT_EQUAL(check(made), CMUS_OK);
+    CU_ASSERT_EQUAL(made->findings.count, 3);
+    free_world(made);
+}
+
 static void test_sizes(void) {
     world *made = make_world();
     size_t first = add_case(made, "a", "1", 0);
@@ -566,6 +599,7 @@ int main(int argc, char **argv) {
         {"similar pixels", test_similar},
         {"details of similar pixels", test_similar_details},
         {"groups of similar pixels", test_similar_groups},
+        {"two groups of similar pixels", test_similar_turns},
         {"sizes", test_sizes},
         {"pages, tags, classes of a patient", test_once},
         {"what stops", test_judge},
