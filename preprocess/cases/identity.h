@@ -2,7 +2,8 @@
  * that only the holder of the key and of the map can trace back.
  *
  * A hash is the first 64 bits of HMAC-SHA256 over the kind of name, a zero byte and the name: the same key gives the
- * same hashes in every run, so that data sets can be joined. Names of classes stay. Used by one thread at a time.
+ * same hashes in every run, so that data sets can be joined. The classes of a data set keep their names. Used by one
+ * thread at a time.
  */
 #ifndef CMUS_IDENTITY_H
 #define CMUS_IDENTITY_H
