@@ -10,14 +10,16 @@
 #include "image.h"
 
 typedef struct cmus_image_measures {
-    uint64_t content;           /* XXH3 of size and decoded pixels: equal for equal pixels, gray or RGB */
-    uint64_t likeness;          /* perceptual hash of the resized image: few bits differ between similar images */
+    uint64_t content;  /* equal for equal decoded pixels: XXH3 of the size and of them; of an image of more than
+                        * a million pixels, of some rows and of the resized image */
+    uint64_t likeness; /* perceptual hash of the resized image: few bits differ between similar images */
     uint8_t darkest, brightest; /* of the resized image's gray values, as of cmus_measure_gray() */
     float mean, deviation;      /* of the same */
     bool constant;              /* the resized image is of one colour */
 } cmus_image_measures;
 
-/* image: as decoded, upright, in full size; pixels: [size][size][channels], the same resized.
+/* image: as decoded, upright, in full size, of one channel if it is gray; pixels: [size][size][channels], the same
+ * resized.
  *
  * The perceptual hash is that of the DCT: C. Zauner, "Implementation and Benchmarking of Perceptual Image Hash
  * Functions", 2010, section 3.2.1 (pHash): the gray image is reduced to 32 x 32 means (here of the resized image); of

@@ -45,31 +45,40 @@ static void repeat(const uint8_t *gray, uint8_t *rgb) {
 }
 
 static uint64_t content_of(int width, int height, int channels, uint8_t *pixels) {
-    static const uint8_t resized[PIXELS];
+    static uint8_t resized[3 * PIXELS];
     cmus_image image = {.width = width, .height = height, .channels = channels, .pixels = pixels};
     cmus_image_measures measures;
-    cmus_measure_image(&image, resized, SIDE, 1, &measures);
+    cmus_image_resize(&image, CMUS_BILINEAR, SIDE, SIDE, resized);
+    cmus_measure_image(&image, resized, SIDE, channels, &measures);
     return measures.content;
 }
 
-static void test_content(void) {
-    enum { WIDTH = 300, HEIGHT = 200 }; /* larger than what is hashed at a time */
-    size_t count = (size_t)WIDTH * HEIGHT;
-    uint8_t *gray = cmus_allocate(count, 1), *rgb = cmus_allocate(count, 3);
-    for (size_t i = 0; i < count; i++)
-        rgb[3 * i] = rgb[3 * i + 1] = rgb[3 * i + 2] = gray[i] = (uint8_t)(i * 7 + i / 100);
-    uint64_t content = content_of(WIDTH, HEIGHT, 1, gray);
-    CU_ASSERT_EQUAL(content, content_of(WIDTH, HEIGHT, 3, rgb));
-    CU_ASSERT_NOT_EQUAL(content, content_of(HEIGHT, WIDTH, 1, gray));
-    for (size_t channel = 0; channel < 3; channel++) {
-        rgb[3 * count - 3 + channel] ^= 1;
-        CU_ASSERT_NOT_EQUAL(content, content_of(WIDTH, HEIGHT, 3, rgb));
-        rgb[3 * count - 3 + channel] ^= 1;
+/* Every pixel counts, also in the rows of a large image that are not hashed themselves. */
+static void test_content(int width, int height, int change) {
+    size_t count = (size_t)width * (size_t)height;
+    uint8_t *rgb = cmus_allocate(count, 3);
+    for (size_t i = 0; i < 3 * count; i++)
+        rgb[i] = (uint8_t)(i * 7 + i / 100) & 127;
+    uint64_t content = content_of(width, height, 3, rgb);
+    CU_ASSERT_EQUAL(content, content_of(width, height, 3, rgb));
+    CU_ASSERT_NOT_EQUAL(content, content_of(height, width, 3, rgb));
+    static const int rows[] = {0, 1, 2, 3, 100};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        uint8_t *pixel = rgb + 3 * ((size_t)rows[i] * (size_t)width + (size_t)width / 2) + i % 3;
+        *pixel = (uint8_t)(*pixel + change);
+        CU_ASSERT_NOT_EQUAL(content, content_of(width, height, 3, rgb));
+        *pixel = (uint8_t)(*pixel - change);
     }
-    gray[count / 2] ^= 1;
-    CU_ASSERT_NOT_EQUAL(content, content_of(WIDTH, HEIGHT, 1, gray));
-    cmus_free(gray);
+    CU_ASSERT_EQUAL(content, content_of(width, height, 3, rgb));
     cmus_free(rgb);
+}
+
+static void test_content_of_small(void) {
+    test_content(300, 200, 1);
+}
+
+static void test_content_of_large(void) {
+    test_content(1500, 1000, 128); /* of some 200 pixels that become one */
 }
 
 static void test_brightness(void) {
@@ -587,7 +596,8 @@ static void test_many(void) {
 /* test_checks [IMAGES]: the number of the test with many images. */
 int main(int argc, char **argv) {
     static const unit_test tests[] = {
-        {"hash of pixels", test_content},
+        {"hash of pixels", test_content_of_small},
+        {"hash of a large image", test_content_of_large},
         {"brightness", test_brightness},
         {"perceptual hash", test_likeness},
         {"nothing wrong", test_nothing_wrong},
