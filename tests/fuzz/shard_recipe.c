@@ -324,12 +324,17 @@ static void write_stored(hid_t dataset, unsigned stored) {
     cmus_free(content);
 }
 
-/* HDF5 lists all chunks of an array, and takes a chunk into memory, as soon as it writes one. */
+/* HDF5 lists all chunks of an array, and takes a chunk into memory, as soon as it writes one. Its own count of elements
+ * may overflow. */
 static bool is_small(const object *what, hid_t type, hid_t space) {
     hssize_t count = H5Sget_simple_extent_npoints(space);
     hsize_t chunk = H5Tget_size(type);
-    for (int i = 0; i < what->rank && chunk < MOST_BYTES; i++)
-        chunk *= what->chunk[i] < MOST_BYTES ? what->chunk[i] : MOST_BYTES;
+    for (int i = 0; i < what->rank; i++) {
+        if (what->size[i] >= MOST_BYTES)
+            return false;
+        if (chunk < MOST_BYTES)
+            chunk *= what->chunk[i] < MOST_BYTES ? what->chunk[i] : MOST_BYTES;
+    }
     return count > 0 && count < MOST_BYTES && (what->layout == CONTIGUOUS || chunk < MOST_BYTES);
 }
 
