@@ -330,7 +330,7 @@ static bool is_small(const object *what, hid_t type, hid_t space) {
     hssize_t count = H5Sget_simple_extent_npoints(space);
     hsize_t chunk = H5Tget_size(type);
     for (int i = 0; i < what->rank; i++) {
-        if (what->size[i] >= MOST_BYTES)
+        if (what->size[i] >= 1 << 12)
             return false;
         if (chunk < MOST_BYTES)
             chunk *= what->chunk[i] < MOST_BYTES ? what->chunk[i] : MOST_BYTES;
