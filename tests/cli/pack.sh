@@ -70,6 +70,13 @@ runs "$pack" formats --out every --size 64
 expect 0 "all formats" "TEM_tiff_pages.tif: has several pages"
 "$python" "$here/pack_images.py" compare every/shard-00000.h5 formats || complain "images differ from Pillow's"
 
+runs "$pack" formats --out filtered --size 64 --filter lanczos --window 300,20000
+expect 0 "another filter and a window"
+"$python" "$here/pack_images.py" compare filtered/shard-00000.h5 formats LANCZOS 300,20000 ||
+  complain "images by another filter and a window differ from Pillow's"
+tr -d ' \n' <filtered/dataset.json | grep -q '"resize":"lanczos","window":\[300,20000\]' ||
+  complain "dataset.json does not tell filter and window"
+
 # --- what is in the data set
 runs "$pack" gray --out packed --size 32 --classes B,A,C
 expect 0 "packing"

@@ -2,7 +2,8 @@
 """Images for pack.sh: makes small case trees, and compares shards with what Pillow makes of the same files.
 
     pack_images.py formats DIR          one case whose TEM images are of every kind that cmus-pack reads
-    pack_images.py compare SHARD DIR    every image of the shard against Pillow; exit 1 if one differs
+    pack_images.py compare SHARD DIR [FILTER LO,HI]
+                                        every image of the shard against Pillow; exit 1 if one differs
     pack_images.py cases DIR N COLOURS  N small cases of classes A, B, C; TEM images gray or rgb
 """
 import struct
@@ -15,6 +16,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 random = np.random.default_rng(7)
+filter_used, window = Image.BILINEAR, None  # of what is compared; None: the own range of each image
 
 
 def picture(width, height, mode="RGB", bits=8):
@@ -247,8 +249,8 @@ def formats(folder):
 
 
 def stretch(array):
-    low, high = int(array.min()), int(array.max())
-    return ((array.astype(np.int64) - low) * 510 + (high - low)) // (2 * (high - low))
+    low, high = window or (int(array.min()), int(array.max()))
+    return ((np.clip(array.astype(np.int64), low, high) - low) * 510 + (high - low)) // (2 * (high - low))
 
 
 def expected(path, side, truth):
@@ -280,7 +282,7 @@ def expected(path, side, truth):
 
 
 def small(image, side):
-    return np.asarray(image.convert("RGB").resize((side, side), Image.BILINEAR))
+    return np.asarray(image.convert("RGB").resize((side, side), filter_used))
 
 
 def idat(path):
@@ -328,6 +330,8 @@ if __name__ == "__main__":
     if sys.argv[1] == "formats":
         formats(Path(sys.argv[2]))
     elif sys.argv[1] == "compare":
+        if len(sys.argv) > 4:
+            filter_used, window = getattr(Image, sys.argv[4]), tuple(map(int, sys.argv[5].split(",")))
         compare(sys.argv[2], Path(sys.argv[3]))
     else:
         cases(Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4])
