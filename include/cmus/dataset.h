@@ -31,6 +31,8 @@ typedef struct cmus_case_info {
  * read. NOT_FOUND, FORMAT, CHECKSUM, LIMIT. */
 cmus_status cmus_dataset_open(const char *folder, cmus_dataset **dataset);
 void cmus_dataset_close(cmus_dataset *dataset);
+/* Whether it opens: the same checks, one shard after another, as HDF5 takes half a MiB for each open one. */
+cmus_status cmus_dataset_try(const char *folder);
 
 int cmus_dataset_image_size(const cmus_dataset *dataset);
 int cmus_dataset_class_count(const cmus_dataset *dataset);

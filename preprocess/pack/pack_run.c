@@ -143,15 +143,8 @@ static cmus_status build(run *self, int *shards) {
     return status;
 }
 
-/* Whether the data set opens as its users will open it: nothing that does not gets its name. */
-static cmus_status try_to_open(const char *folder) {
-    cmus_dataset *dataset;
-    CMUS_TRY(cmus_dataset_open(folder, &dataset));
-    cmus_dataset_close(dataset);
-    return CMUS_OK;
-}
-
-/* Rank 0's part when all files are written: the folder gets its name. */
+/* Rank 0's part when all files are written: the folder gets its name, if the data set opens as its users will open it.
+ */
 static cmus_status finish(run *self, int shards) {
     const cmus_pack_options *options = self->options;
     size_t count = 0, most = (size_t)shards + 4;
@@ -163,7 +156,7 @@ static cmus_status finish(run *self, int shards) {
     names[count++] = cmus_copy_string(further[0]);
     if (options->on_error == CMUS_SKIP)
         names[count++] = cmus_copy_string(further[1]);
-    cmus_status status = try_to_open(self->folder.partial);
+    cmus_status status = cmus_dataset_try(self->folder.partial);
     if (status == CMUS_OK)
         status = cmus_output_folder_commit(&self->folder, (const char *const *)names, count);
     cmus_names_free(names, count);

@@ -86,27 +86,39 @@ static cmus_status join_shards(const char *folder, cmus_dataset *dataset) {
     return CMUS_OK;
 }
 
-static cmus_status open_shards(const char *folder, cmus_dataset *dataset) {
+/* most_open: shards whose files stay open. */
+static cmus_status open_shards(const char *folder, int most_open, cmus_dataset *dataset) {
     const cmus_dataset_index *index = &dataset->index;
     dataset->shards = cmus_allocate((size_t)index->shard_count, sizeof *dataset->shards);
     for (int i = 0; i < index->shard_count; i++) {
         dataset->shard_count++;
-        CMUS_TRY(cmus_shard_load(folder, index, &index->shards[i], i < OPEN_SHARDS, &dataset->shards[i]));
+        CMUS_TRY(cmus_shard_load(folder, index, &index->shards[i], i < most_open, &dataset->shards[i]));
     }
     return join_shards(folder, dataset);
 }
 
-cmus_status cmus_dataset_open(const char *folder, cmus_dataset **result) {
+static cmus_status open_dataset(const char *folder, int most_open, cmus_dataset **result) {
     cmus_dataset *dataset = cmus_allocate(1, sizeof *dataset);
     cmus_status status = cmus_dataset_index_read(folder, &dataset->index, dataset->sha256);
     if (status == CMUS_OK)
-        status = open_shards(folder, dataset);
+        status = open_shards(folder, most_open, dataset);
     if (status != CMUS_OK) {
         cmus_dataset_close(dataset);
         dataset = NULL;
     }
     *result = dataset;
     return status;
+}
+
+cmus_status cmus_dataset_open(const char *folder, cmus_dataset **result) {
+    return open_dataset(folder, OPEN_SHARDS, result);
+}
+
+cmus_status cmus_dataset_try(const char *folder) {
+    cmus_dataset *dataset;
+    CMUS_TRY(open_dataset(folder, 0, &dataset));
+    cmus_dataset_close(dataset);
+    return CMUS_OK;
 }
 
 void cmus_dataset_close(cmus_dataset *dataset) {

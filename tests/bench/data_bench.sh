@@ -2,7 +2,7 @@
 # data_bench on a small network: what it prints, wrong usage, no data. Says nothing of speed.
 # shellcheck source=tests/cli/train_common.sh
 source "$(dirname "$0")/../cli/train_common.sh"
-make_data 6
+make_data 9
 
 "$bin/data_bench" 6 data tiny.yaml > bench.txt 2>&1 || fail "exit code $?: $(cat bench.txt)"
 contains bench.txt "6 updates of 3 cases" "images in memory" "images from shards" "of which waited" "median of pairs" "loading alone"

@@ -3,7 +3,7 @@
 # speed.
 # shellcheck source=tests/cli/train_common.sh
 source "$(dirname "$0")/../cli/train_common.sh"
-make_data 6 --bag 2,2
+make_data 9 --bag 2,2
 printf 'max_tem: 2\nbucket_mb: 1\n' >> tiny.yaml
 
 column() { # FILE ROW NAME: of a table
