@@ -178,14 +178,15 @@ static void free_tables(builder *self, shard_tables *tables) {
     self->image_of = NULL;
 }
 
-/* What the bytes of a shard depend on, besides the program: one line of the record of finished shards. */
+/* What the bytes of a shard depend on: the program, the options, the cases and the pixels. */
 static uint64_t shard_key(const builder *self, const shard_plan *plan, const shard_tables *tables) {
     const cmus_case_list *list = self->list;
-    const char *version = cmus_version();
+    const char *version = cmus_version(), *revision = cmus_git_revision();
     const int64_t numbers[] = {self->options->image_size, self->options->compression, plan->gray,
                                (int64_t)plan->count,      list->has[CMUS_IMAGE_OM],   list->has[CMUS_IMAGE_IM],
                                list->has[CMUS_IMAGE_TEM]};
-    uint64_t key[2] = {cmus_hash_bytes(numbers, sizeof numbers), cmus_hash_bytes(version, strlen(version))};
+    const uint64_t program[] = {cmus_hash_bytes(version, strlen(version)), cmus_hash_bytes(revision, strlen(revision))};
+    uint64_t key[2] = {cmus_hash_bytes(numbers, sizeof numbers), cmus_hash_bytes(program, sizeof program)};
     key[0] = cmus_hash_bytes(key, sizeof key);
     for (size_t i = 0; i < list->class_count; i++, key[0] = cmus_hash_bytes(key, sizeof key))
         key[1] = cmus_hash_bytes(list->classes[i], strlen(list->classes[i]));

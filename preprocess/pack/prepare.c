@@ -167,7 +167,7 @@ static cmus_status prepare_own(const work *self, size_t *continued) {
 }
 
 /* Every rank gets the records of all blocks. */
-static cmus_status share_records(const work *self, size_t *continued) {
+static void share_records(const work *self, size_t *continued) {
     const cmus_communicator *communicator = self->communicator;
     for (int root = 0; root < communicator->ranks; root++) {
         for (size_t b = (size_t)root; b < cmus_block_count(self->store); b += (size_t)communicator->ranks) {
@@ -187,7 +187,6 @@ static cmus_status share_records(const work *self, size_t *continued) {
     double sum = (double)*continued;
     cmus_sum_doubles(communicator, &sum, 1);
     *continued = (size_t)sum;
-    return CMUS_OK;
 }
 
 cmus_status cmus_prepare_images(const cmus_communicator *communicator, const cmus_case_list *list,
@@ -196,6 +195,6 @@ cmus_status cmus_prepare_images(const cmus_communicator *communicator, const cmu
     work self = {communicator, list, store, options, prepared};
     cmus_status status = cmus_agree(communicator, prepare_own(&self, continued));
     if (status == CMUS_OK && communicator->ranks > 1)
-        status = share_records(&self, continued);
+        share_records(&self, continued);
     return status;
 }
