@@ -13,15 +13,15 @@ enum { MOST_FOLDS = 1000, UNSEEN = CMUS_FOLD_HOLDOUT - 1 };
 static const char *const parts[] = {"train", "test", "val"};
 enum { TRAIN, PARTS = sizeof parts / sizeof parts[0] };
 
-typedef struct import {
+typedef struct index_import {
     const cmus_index_folds *from;
     const cmus_dataset *dataset;
     int cases;    /* of the data set and the list */
     int *case_of; /* [cases]: the case at each position of the list */
-} import;
+} index_import;
 
 /* FOLDER/NAME_train_index_k=1.npy; free with cmus_free(). */
-static char *file_of(const import *of, int part, int k) {
+static char *file_of(const index_import *of, int part, int k) {
     return cmus_format_string("%s/%s_%s_index_k=%d.npy", of->from->folder, of->from->prefix, parts[part], k);
 }
 
@@ -40,7 +40,7 @@ static int number_of(const char *name, const char *prefix, int part) {
 }
 
 /* The training files are k=1 to k=*folds, and there are no others of any part. */
-static cmus_status count_folds(const import *of, int *folds) {
+static cmus_status count_folds(const index_import *of, int *folds) {
     char **names;
     size_t count;
     CMUS_TRY(cmus_folder_list(of->from->folder, &names, &count));
@@ -69,7 +69,7 @@ static cmus_status count_folds(const import *of, int *folds) {
 }
 
 /* Reads one file; chosen [cases]: whether each position is in it. */
-static cmus_status read_positions(const import *of, const char *path, bool *chosen) {
+static cmus_status read_positions(const index_import *of, const char *path, bool *chosen) {
     int64_t *positions;
     size_t count;
     CMUS_TRY(cmus_npy_read(path, &positions, &count));
@@ -90,7 +90,7 @@ static cmus_status read_positions(const import *of, const char *path, bool *chos
 }
 
 /* The file of another part, if it is there, has exactly the positions that training has not. */
-static cmus_status check_rest(const import *of, int part, int k, const bool *training, bool *scratch) {
+static cmus_status check_rest(const index_import *of, int part, int k, const bool *training, bool *scratch) {
     char *path = file_of(of, part, k);
     cmus_status status = cmus_file_exists(path) ? read_positions(of, path, scratch) : CMUS_ERROR_NOT_FOUND;
     for (int i = 0; status == CMUS_OK && i < of->cases; i++)
@@ -103,7 +103,7 @@ static cmus_status check_rest(const import *of, int part, int k, const bool *tra
     return status == CMUS_ERROR_NOT_FOUND ? CMUS_OK : status;
 }
 
-static cmus_status read_fold(const import *of, int k, int *fold, cmus_splits_faults *faults) {
+static cmus_status read_fold(const index_import *of, int k, int *fold, cmus_splits_faults *faults) {
     bool *training = cmus_allocate((size_t)of->cases, sizeof *training);
     bool *scratch = cmus_allocate((size_t)of->cases, sizeof *scratch);
     char *path = file_of(of, TRAIN, k);
@@ -124,7 +124,7 @@ static cmus_status read_fold(const import *of, int k, int *fold, cmus_splits_fau
     return status;
 }
 
-static cmus_status read_folds(const import *of, cmus_splits *splits, cmus_splits_faults *faults) {
+static cmus_status read_folds(const index_import *of, cmus_splits *splits, cmus_splits_faults *faults) {
     const char *folder = of->from->folder;
     CMUS_TRY(count_folds(of, &splits->folds));
     splits->repeats = 1;
@@ -155,7 +155,7 @@ static cmus_status read_folds(const import *of, cmus_splits *splits, cmus_splits
 cmus_status cmus_index_folds_read(const cmus_index_folds *from, const cmus_dataset *dataset, cmus_splits *splits,
                                   cmus_splits_faults *faults) {
     memset(splits, 0, sizeof *splits);
-import of = {.from = from, .dataset = dataset, .cases = cmus_dataset_case_count(dataset) };
+    index_import of = {.from = from, .dataset = dataset, .cases = cmus_dataset_case_count(dataset)};
     of.case_of = cmus_allocate((size_t)of.cases, sizeof *of.case_of);
     cmus_status status = cmus_case_list_file_read(from->list, dataset, of.case_of, faults);
     if (status == CMUS_OK)
