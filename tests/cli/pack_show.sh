@@ -19,7 +19,7 @@ done
 # --- --describe
 "$pack" --describe packed >out 2>err || fail "--describe: $(cat err)"
 contains out "packed: 22 cases of 13 patients, 97 images of 32 x 32 pixels" "膜性肾病        6        6         13" \
-  "B               8        8         16" "TEM images a case: 1 to 8" "          2       8 " "          8       1 " \
+  "B               8        8         16" "TEM images a case: 1 to 8" "          2       8 ########################################" "          8       1 #####" \
   "png 22; 8; 0" "jpeg 22; 8; 0" "png 7, tiff 46; 8; 53" "1 shard" "resize        \"bilinear\"" "No folds yet"
 [ -s err ] && fail "--describe complains: $(cat err)"
 "$split" packed --folds 3 --holdout 0.2 >/dev/null 2>&1 || fail "splitting"

@@ -166,6 +166,7 @@ static void roc_area_counts_pairs(void) {
 
 static void places_are_told_by_real_paths(void) {
     CU_ASSERT_EQUAL(cmus_folder_make("core_places/in/deep"), CMUS_OK);
+    CU_ASSERT_EQUAL(cmus_folder_make("core_places/in2"), CMUS_OK);
     unlink("core_link");
     CU_ASSERT_EQUAL(symlink("core_places/in", "core_link"), 0);
     static const struct {

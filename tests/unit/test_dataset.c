@@ -252,6 +252,13 @@ static void moved_shards_are_read_from_the_copy(void) {
 }
 
 /* A flipped byte is found, or lies where nobody reads; it never changes what is read and never crashes. */
+static void opening_can_be_tried(void) {
+    write_dataset();
+    CU_ASSERT_EQUAL(cmus_dataset_try(folder), CMUS_OK);
+    CU_ASSERT_EQUAL(unlink(shard_path), 0);
+    CU_ASSERT_EQUAL(cmus_dataset_try(folder), CMUS_ERROR_NOT_FOUND);
+}
+
 static void flipped_bytes_are_found(void) {
     enum { STEP = 5 };
     write_dataset();
@@ -365,6 +372,7 @@ int main(void) {
         {"preloaded images are those of the files", preloaded_images_are_those_of_the_files},
         {"damage is found at preloading", damage_is_found_at_preloading},
         {"moved shards are read from the copy", moved_shards_are_read_from_the_copy},
+        {"opening can be tried", opening_can_be_tried},
         {"flipped bytes are found", flipped_bytes_are_found},
         {"cut files are found", cut_files_are_found},
         {"wrong descriptions are refused", wrong_descriptions_are_refused},
