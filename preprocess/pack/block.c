@@ -9,7 +9,8 @@
 
 /* A block file: MAGIC, key, bytes of pixels; the pixels; the records with their texts; XXH3 of all before. */
 static const uint64_t MAGIC = 0x324B434F4C423173; /* changes with the form of the records */
-enum { HEADER_BYTES = 24, HASH_BYTES = 8, MOST_IMAGES = 16 };
+/* So many blocks, if there are as many images, that threads and ranks have about the same work. */
+enum { HEADER_BYTES = 24, HASH_BYTES = 8, MOST_IMAGES = 16, BLOCKS_TO_SHARE = 128 };
 static const size_t BLOCK_BYTES = (size_t)4 << 20;
 static const size_t FILE_LIMIT = (size_t)1 << 31;
 
@@ -19,8 +20,9 @@ static size_t pixels_of(const cmus_block_store *store) {
 
 cmus_block_store cmus_block_store_of(const char *folder, int image_size, size_t images) {
     cmus_block_store store = {.folder = folder, .image_size = image_size, .images = images};
-    size_t fit = BLOCK_BYTES / (3 * pixels_of(&store));
-    store.images_per_block = fit < 1 ? 1 : fit > MOST_IMAGES ? MOST_IMAGES : fit;
+    size_t fit = BLOCK_BYTES / (3 * pixels_of(&store)), shared = images / BLOCKS_TO_SHARE;
+    size_t most = shared < MOST_IMAGES ? shared : MOST_IMAGES;
+    store.images_per_block = most < 1 || fit < 1 ? 1 : fit < most ? fit : most;
     return store;
 }
 

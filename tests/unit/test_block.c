@@ -17,7 +17,9 @@ static const char folder[] = "block_scratch";
 static cmus_block_store make_store(void) {
     CU_ASSERT_EQUAL_FATAL(cmus_folder_remove(folder), CMUS_OK);
     CU_ASSERT_EQUAL_FATAL(cmus_folder_make(folder), CMUS_OK);
-    return cmus_block_store_of(folder, SIZE, IMAGES);
+    cmus_block_store store = cmus_block_store_of(folder, SIZE, IMAGES);
+    store.images_per_block = FIRST;
+    return store;
 }
 
 static uint8_t pixel(size_t image, size_t i) {
@@ -61,11 +63,15 @@ static bool reads(const cmus_block_store *store, uint64_t key) {
 }
 
 static void test_dealing(void) {
-    cmus_block_store small = cmus_block_store_of(folder, 8, 100), large = cmus_block_store_of(folder, 4096, 3);
+    cmus_block_store small = cmus_block_store_of(folder, 8, 4100), large = cmus_block_store_of(folder, 4096, 3);
     size_t first;
-    CU_ASSERT_EQUAL(cmus_block_count(&small), 7);
-    CU_ASSERT_EQUAL(cmus_block_images(&small, 6, &first), 4);
-    CU_ASSERT_EQUAL(first, 96);
+    CU_ASSERT_EQUAL(cmus_block_count(&small), 257);
+    CU_ASSERT_EQUAL(cmus_block_images(&small, 256, &first), 4);
+    CU_ASSERT_EQUAL(first, 4096);
+    cmus_block_store few = cmus_block_store_of(folder, 8, 301), fewer = cmus_block_store_of(folder, 8, 18);
+    CU_ASSERT_EQUAL(cmus_block_count(&few), 151); /* enough for threads and ranks to share */
+    CU_ASSERT_EQUAL(cmus_block_images(&few, 150, &first), 1);
+    CU_ASSERT_EQUAL(cmus_block_count(&fewer), 18);
     CU_ASSERT_EQUAL(cmus_block_count(&large), 3);
     CU_ASSERT_EQUAL(cmus_block_images(&large, 2, &first), 1);
     cmus_block_store none = cmus_block_store_of(folder, 224, 0);
