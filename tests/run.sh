@@ -17,6 +17,7 @@ esac
 # Without root, or where they can't be installed, the test that needs them says so and is skipped.
 [ "$(id -u)" -ne 0 ] || "$top/jobs/install-packages.sh" cluster || true
 "$top/jobs/install-packages.sh" browser || true
+"$top/jobs/install-packages.sh" torch || true
 # shellcheck source=jobs/mpi-environment.sh
 . "$top/jobs/mpi-environment.sh"
 # Threads that wait for each other must not spin while tests share the cores.

@@ -22,6 +22,11 @@ typedef struct cmus_stored_tensor {
     size_t elements, begin, bytes; /* begin: from the first byte of the data */
 } cmus_stored_tensor;
 
+/* A pair of texts in __metadata__. */
+typedef struct cmus_text_pair {
+    const char *key, *value;
+} cmus_text_pair;
+
 typedef struct cmus_safetensors cmus_safetensors;
 
 /* Opens a file and checks its header. NOT_FOUND, IO, LIMIT, FORMAT; messages name file and tensor. Close it with
@@ -43,7 +48,13 @@ cmus_status cmus_safetensors_read(cmus_safetensors *file, const cmus_stored_tens
 cmus_status cmus_safetensors_read_part(cmus_safetensors *file, const cmus_stored_tensor *tensor, size_t begin,
                                        size_t size, void *to);
 
-/* A tensor to be written; owns nothing. type: "F32" or "I64". */
+/* Of __metadata__; NULL if there is none of that key. */
+const char *cmus_safetensors_metadata(const cmus_safetensors *file, const char *key);
+size_t cmus_safetensors_metadata_count(const cmus_safetensors *file);
+/* In the order of the file. */
+const cmus_text_pair *cmus_safetensors_metadata_pair(const cmus_safetensors *file, size_t index);
+
+/* A tensor to be written; owns nothing. type: "I64", "F32", "F16" or "BF16", the type of `data` and `get` too. */
 typedef struct cmus_tensor_source {
     const char *name, *type;
     int dimensions;
@@ -53,8 +64,9 @@ typedef struct cmus_tensor_source {
     void (*get)(void *context, size_t count, void *values);
 } cmus_tensor_source;
 
-/* Writes a file (atomic, as file.h): I64 before F32, so that all are aligned, and by name within each; the array is
- * sorted so in place. IO. */
-cmus_status cmus_safetensors_write(const char *path, cmus_tensor_source *tensors, size_t count);
+/* Writes a file (atomic, as file.h): wide types first, so that all are aligned, and by name within each; the array is
+ * sorted so in place. __metadata__ holds "format": "pt" and the pairs [pair_count]. IO. */
+cmus_status cmus_safetensors_write(const char *path, cmus_tensor_source *tensors, size_t count,
+                                   const cmus_text_pair *pairs, size_t pair_count);
 
 #endif

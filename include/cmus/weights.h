@@ -9,12 +9,20 @@
 #include <stddef.h>
 
 #include "cmus/parameters.h"
+#include "cmus/safetensors.h"
 #include "cmus/status.h"
 
 enum { CMUS_MOMENTS = 3 };
 
+/* Pairs of __metadata__ by which a file of weights is complete in itself; a file without them needs a configuration
+ * beside it. */
+#define CMUS_METADATA_CONFIG "cmus_config" /* the resolved configuration with the classes, as YAML (config.h) */
+#define CMUS_METADATA_IMAGES "cmus_images" /* "options" of the data set (dataset_index.h): how images were made */
+#define CMUS_METADATA_VERSION "cmus_version"
+
 /* IO. */
-cmus_status cmus_weights_write(const char *path, const cmus_parameters *parameters, const float *weights);
+cmus_status cmus_weights_write(const char *path, const cmus_parameters *parameters, const float *weights,
+                               const cmus_text_pair *pairs, size_t pair_count);
 
 /* Reads a file of exactly this network: every tensor once and nothing else. MISMATCH names file and tensor. */
 cmus_status cmus_weights_read(const char *path, const cmus_parameters *parameters, float *weights);

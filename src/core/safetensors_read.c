@@ -21,6 +21,8 @@ struct cmus_safetensors {
     cmus_stored_tensor *tensors; /* sorted by begin */
     size_t count, capacity;
     const cmus_stored_tensor **by_name;
+    cmus_text_pair *metadata;
+    size_t metadata_count, metadata_capacity;
 };
 
 static cmus_status read_at(cmus_safetensors *file, uint64_t offset, void *to, size_t size) {
@@ -134,6 +136,23 @@ static cmus_status check_cover(cmus_safetensors *file) {
     return CMUS_OK;
 }
 
+/* Texts only, by the rules of the format. */
+static cmus_status read_metadata(cmus_safetensors *file, const json_t *pairs) {
+    if (!json_is_object(pairs))
+        return cmus_fail(CMUS_ERROR_FORMAT, "%s: __metadata__ is no JSON object", file->path);
+    const char *key;
+    json_t *value;
+    json_object_foreach((json_t *)pairs, key, value) {
+        if (!json_is_string(value))
+            return cmus_fail(CMUS_ERROR_FORMAT, "%s: __metadata__: '%.200s' is no text", file->path, key);
+        file->metadata =
+            cmus_grow(file->metadata, &file->metadata_capacity, file->metadata_count + 1, sizeof *file->metadata);
+        file->metadata[file->metadata_count++] =
+            (cmus_text_pair){cmus_copy_string(key), cmus_copy_string(json_string_value(value))};
+    }
+    return CMUS_OK;
+}
+
 static cmus_status read_header(cmus_safetensors *file, const char *text, size_t size) {
     json_error_t error;
     json_t *header = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
@@ -146,8 +165,8 @@ static cmus_status read_header(cmus_safetensors *file, const char *text, size_t 
     const char *name;
     json_t *entry;
     json_object_foreach(header, name, entry) {
-        if (status == CMUS_OK && strcmp(name, "__metadata__") != 0)
-            status = read_tensor(file, name, entry);
+        if (status == CMUS_OK)
+            status = strcmp(name, "__metadata__") == 0 ? read_metadata(file, entry) : read_tensor(file, name, entry);
     }
     json_decref(header);
     return status == CMUS_OK ? check_cover(file) : status;
@@ -204,6 +223,11 @@ void cmus_safetensors_close(cmus_safetensors *file) {
         close(file->descriptor);
     for (size_t i = 0; i < file->count; i++)
         cmus_free(file->tensors[i].name);
+    for (size_t i = 0; i < file->metadata_count; i++) {
+        cmus_free((char *)file->metadata[i].key);
+        cmus_free((char *)file->metadata[i].value);
+    }
+    cmus_free(file->metadata);
     cmus_free(file->tensors);
     cmus_free(file->by_name);
     cmus_free(file->path);
@@ -225,6 +249,21 @@ const cmus_stored_tensor *cmus_safetensors_find(const cmus_safetensors *file, co
         return NULL;
     const cmus_stored_tensor **found = bsearch(&key, file->by_name, file->count, sizeof *file->by_name, compare_names);
     return found ? *found : NULL;
+}
+
+size_t cmus_safetensors_metadata_count(const cmus_safetensors *file) {
+    return file->metadata_count;
+}
+
+const cmus_text_pair *cmus_safetensors_metadata_pair(const cmus_safetensors *file, size_t index) {
+    return &file->metadata[index];
+}
+
+const char *cmus_safetensors_metadata(const cmus_safetensors *file, const char *key) {
+    for (size_t i = 0; i < file->metadata_count; i++)
+        if (strcmp(file->metadata[i].key, key) == 0)
+            return file->metadata[i].value;
+    return NULL;
 }
 
 cmus_status cmus_safetensors_read(cmus_safetensors *file, const cmus_stored_tensor *tensor, void *to) {

@@ -15,6 +15,8 @@ static size_t element_bytes(const cmus_tensor_source *tensor) {
         return 8;
     if (strcmp(tensor->type, "F32") == 0)
         return 4;
+    if (strcmp(tensor->type, "F16") == 0 || strcmp(tensor->type, "BF16") == 0)
+        return 2;
     cmus_fatal("tensors of type %s are not written", tensor->type);
 }
 
@@ -43,9 +45,13 @@ static json_t *describe(const cmus_tensor_source *tensor, size_t begin) {
 }
 
 /* The header, padded with blanks to a multiple of 8 bytes; free with cmus_free(). */
-static char *header_text(const cmus_tensor_source *tensors, size_t count) {
-    json_t *header = json_object();
-    json_object_set_new(header, "__metadata__", json_pack("{s:s}", "format", "pt"));
+static char *header_text(const cmus_tensor_source *tensors, size_t count, const cmus_text_pair *pairs,
+                         size_t pair_count) {
+    json_t *header = json_object(), *metadata = json_pack("{s:s}", "format", "pt");
+    for (size_t i = 0; i < pair_count; i++)
+        if (json_object_set_new(metadata, pairs[i].key, json_string(pairs[i].value)) != 0)
+            cmus_fatal("metadata '%s' of a safetensors file is no UTF-8", pairs[i].key);
+    json_object_set_new(header, "__metadata__", metadata);
     size_t begin = 0;
     for (size_t i = 0; i < count; i++) {
         json_object_set_new(header, tensors[i].name, describe(&tensors[i], begin));
@@ -73,12 +79,13 @@ static void write_tensor(cmus_file_writer *writer, const cmus_tensor_source *ten
     cmus_free(values);
 }
 
-cmus_status cmus_safetensors_write(const char *path, cmus_tensor_source *tensors, size_t count) {
+cmus_status cmus_safetensors_write(const char *path, cmus_tensor_source *tensors, size_t count,
+                                   const cmus_text_pair *pairs, size_t pair_count) {
     if (count)
         qsort(tensors, count, sizeof *tensors, compare_sources);
     cmus_file_writer *writer;
     CMUS_TRY(cmus_file_writer_open(path, &writer));
-    char *header = header_text(tensors, count);
+    char *header = header_text(tensors, count, pairs, pair_count);
     uint64_t length = strlen(header);
     unsigned char prefix[8];
     for (int i = 0; i < 8; i++)

@@ -66,7 +66,7 @@ static cmus_status write_files(const char *folder, const cmus_run_identity *iden
     CMUS_TRY(cmus_folder_make(folder));
     char *weight_path = cmus_path_join(folder, files[0]), *moment_path = cmus_path_join(folder, files[1]);
     char *state_path = cmus_path_join(folder, files[2]);
-    cmus_status status = cmus_weights_write(weight_path, parameters, weights);
+    cmus_status status = cmus_weights_write(weight_path, parameters, weights, NULL, 0);
     if (status == CMUS_OK)
         status = cmus_moments_write(moment_path, parameters, moments);
     if (status == CMUS_OK)

@@ -30,5 +30,5 @@ cmus_status cmus_features_write(const char *path, const cmus_prediction *predict
                                           .context = &parts[m],
                                           .get = fill};
     }
-    return cmus_safetensors_write(path, tensors, sizeof tensors / sizeof tensors[0]);
+    return cmus_safetensors_write(path, tensors, sizeof tensors / sizeof tensors[0], NULL, 0);
 }

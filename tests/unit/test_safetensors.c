@@ -28,7 +28,7 @@ static void tensors_come_back(void) {
         {.name = "none", .type = "F32", .dimensions = 1, .shape = {0}, .data = odd},
         {.name = "called", .type = "F32", .dimensions = 2, .shape = {3, 2}, .context = numbers, .get = get_doubled}};
     enum { SOURCES = sizeof sources / sizeof sources[0] };
-    CU_ASSERT_EQUAL_FATAL(cmus_safetensors_write(PATH, sources, SOURCES), CMUS_OK);
+    CU_ASSERT_EQUAL_FATAL(cmus_safetensors_write(PATH, sources, SOURCES, NULL, 0), CMUS_OK);
     cmus_safetensors *file;
     CU_ASSERT_EQUAL_FATAL(cmus_safetensors_open(PATH, &file), CMUS_OK);
     CU_ASSERT_EQUAL(cmus_safetensors_count(file), SOURCES);
@@ -152,7 +152,7 @@ static void weights_come_back(void) {
     cmus_net *net = small_net(3), *other = small_net(2);
     const cmus_parameters *parameters = cmus_net_parameters(net);
     float *weights = cmus_net_weights(net), *got = cmus_allocate(parameters->size, sizeof *got);
-    CU_ASSERT_EQUAL_FATAL(cmus_weights_write(PATH, parameters, weights), CMUS_OK);
+    CU_ASSERT_EQUAL_FATAL(cmus_weights_write(PATH, parameters, weights, NULL, 0), CMUS_OK);
     CU_ASSERT_EQUAL(cmus_weights_read(PATH, parameters, got), CMUS_OK);
     CU_ASSERT_EQUAL(memcmp(got, weights, parameters->size * sizeof *got), 0);
     cmus_safetensors *file;
@@ -189,10 +189,10 @@ static void foreign_tensors_are_refused(void) {
                             parameters->tensors[i].shape, "%s", parameters->tensors[i].name);
     cmus_parameters_add(&longer, CMUS_INITIAL_ZERO, 1, 1, (int[]){1}, "extra.weight");
     float *values = cmus_allocate(longer.size, sizeof *values);
-    CU_ASSERT_EQUAL_FATAL(cmus_weights_write(PATH, &longer, values), CMUS_OK);
+    CU_ASSERT_EQUAL_FATAL(cmus_weights_write(PATH, &longer, values, NULL, 0), CMUS_OK);
     CU_ASSERT_EQUAL(cmus_weights_read(PATH, parameters, weights), CMUS_ERROR_MISMATCH);
     CU_ASSERT_PTR_NOT_NULL(strstr(cmus_last_error(), "extra.weight"));
-    CU_ASSERT_EQUAL_FATAL(cmus_weights_write(PATH, parameters, weights), CMUS_OK);
+    CU_ASSERT_EQUAL_FATAL(cmus_weights_write(PATH, parameters, weights, NULL, 0), CMUS_OK);
     CU_ASSERT_EQUAL(cmus_weights_read(PATH, &longer, values), CMUS_ERROR_MISMATCH);
     CU_ASSERT_PTR_NOT_NULL(strstr(cmus_last_error(), "'extra.weight' of the configured network is missing"));
     cmus_free(values);

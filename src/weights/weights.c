@@ -36,7 +36,8 @@ static cmus_tensor_source describe(const cmus_tensor *tensor, const char *name, 
     return source;
 }
 
-cmus_status cmus_weights_write(const char *path, const cmus_parameters *parameters, const float *weights) {
+cmus_status cmus_weights_write(const char *path, const cmus_parameters *parameters, const float *weights,
+                               const cmus_text_pair *pairs, size_t pair_count) {
     cmus_tensor_source *sources = cmus_allocate(2 * parameters->count, sizeof *sources);
     char **names = cmus_allocate(parameters->count, sizeof *names);
     int64_t *index = position_index();
@@ -51,7 +52,7 @@ cmus_status cmus_weights_write(const char *path, const cmus_parameters *paramete
         sources[count++] = (cmus_tensor_source){
             .name = names[i], .type = "I64", .dimensions = 1, .shape = {INDEX_SIZE}, .data = index};
     }
-    cmus_status status = cmus_safetensors_write(path, sources, count);
+    cmus_status status = cmus_safetensors_write(path, sources, count, pairs, pair_count);
     for (size_t i = 0; i < parameters->count; i++)
         cmus_free(names[i]);
     cmus_free(names);
@@ -189,7 +190,7 @@ cmus_status cmus_moments_write(const char *path, const cmus_parameters *paramete
         sources[i].context = &tensors[i];
         sources[i].get = get_tensor;
     }
-    cmus_status status = cmus_safetensors_write(path, sources, count);
+    cmus_status status = cmus_safetensors_write(path, sources, count, NULL, 0);
     for (size_t i = 0; i < count; i++)
         cmus_free(names[i]);
     cmus_free(names);

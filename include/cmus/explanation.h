@@ -1,0 +1,33 @@
+/* Where in its images a prediction comes from, as maps of the tokens of the encoders' last stage. Not collective.
+ *
+ * Grad-CAM (Selvaraju et al., ICCV 2017, equations 1 and 2) on the map that leaves each encoder: a channel's weight is
+ * the mean over the tokens of d(logit of the class) / d(map); the heat of a token is the positive part of the weighted
+ * sum of its channels. For a TEM image the gradient goes through its weight in the bag: an image that is left out has
+ * no heat. CMSA attention: how much the TEM tokens together look at each token of OM and of IM.
+ */
+#ifndef CMUS_EXPLANATION_H
+#define CMUS_EXPLANATION_H
+
+#include "cmus/cmusnet.h"
+
+/* Maps are [side][side], rows from the top. */
+typedef struct cmus_explanation {
+    int side, tem_count;
+    float *heat[CMUS_MODALITIES];      /* TEM: [tem_count][side][side]; OM, IM: [side][side]; at least 0, unscaled */
+    float *attention[CMUS_MODALITIES]; /* OM, IM: [side][side], sums to 1: mean over the TEM tokens (and over the
+                                          softmaxes of the multi-head form); TEM: NULL */
+} cmus_explanation;
+
+/* Explains the logit of `class_number` of `head` for one case. maps: [tem_count + 2][map size] as for cmus_net_fuse():
+ * what cmus_net_encode() gave for the case's TEM images, OM, IM. Of the case only tem_count is used. Works on networks
+ * that were made without training. With head_relu a head whose logit is 0 gives no heat. Free it with
+ * cmus_explanation_free(). */
+void cmus_explain(cmus_net *net, const cmus_case *one, const float *maps, cmus_head head, int class_number,
+                  cmus_explanation *explanation);
+void cmus_explanation_free(cmus_explanation *explanation);
+
+/* Enlarges a map to pixels [size][size] bilinearly, as torch.nn.functional.interpolate(mode="bilinear",
+ * align_corners=False) of the [side][side] map cut to the tokens that the image covers. */
+void cmus_enlarge_map(const float *map, int side, int size, float *pixels);
+
+#endif
