@@ -26,8 +26,8 @@ void cmus_explain(cmus_net *net, const cmus_case *one, const float *maps, cmus_h
                   cmus_explanation *explanation);
 void cmus_explanation_free(cmus_explanation *explanation);
 
-/* Enlarges a map to pixels [size][size] bilinearly, as torch.nn.functional.interpolate(mode="bilinear",
- * align_corners=False) of the [side][side] map cut to the tokens that the image covers. */
+/* Enlarges a map to pixels [size][size]: bilinearly to 32 pixels a token, as torch.nn.functional.interpolate(
+ * mode="bilinear", align_corners=False), and cut to the image, which the last tokens may reach beyond. */
 void cmus_enlarge_map(const float *map, int side, int size, float *pixels);
 
 #endif
