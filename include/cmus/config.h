@@ -75,6 +75,10 @@ void cmus_config_defaults(cmus_config *config);
  * together; the message names file, line and key. NOT_FOUND, IO, LIMIT. */
 cmus_status cmus_config_read(const char *path, const char *const *overrides, size_t count, cmus_config *config);
 
+/* The same from a text; `name` says where it is from, in messages. */
+cmus_status cmus_config_parse(const char *text, const char *name, const char *const *overrides, size_t count,
+                              cmus_config *config);
+
 /* The configuration as YAML, every key in the order of the table, for cmus_config_read() to give the same values again.
  * Free it with cmus_free(). */
 char *cmus_config_text(const cmus_config *config);
