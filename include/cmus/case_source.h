@@ -26,6 +26,7 @@ typedef struct cmus_case_source_options {
     const char **prefixes; /* [prefix_count]: NAME=MODALITY as of cmus-pack */
     size_t prefix_count;
     int64_t pixel_limit; /* of an image file; 0: the default */
+    bool quiet;          /* findings and warnings are not printed: another rank does */
 } cmus_case_source_options;
 
 /* What is known of a case without reading its images. The texts are owned by the source. */
@@ -59,6 +60,8 @@ const char *cmus_case_source_class(const cmus_case_source *source, int number);
 /* How the image is called, for people: a file's name, or "TEM 3" where the source does not know it. Free with
  * cmus_free(). */
 char *cmus_case_source_image_name(const cmus_case_source *source, int index, cmus_image_kind kind, int image);
+/* SHA-256 of a data set's dataset.json; NULL of other sources. */
+const char *cmus_case_source_dataset_hash(const cmus_case_source *source);
 /* A text that is the same if ids, files and labels are: for cmus_launch_same(). Free with cmus_free(). */
 char *cmus_case_source_fingerprint(const cmus_case_source *source);
 

@@ -21,7 +21,7 @@ typedef struct prediction_run {
     int explained; /* the class that was named; -1: the predicted one of each case */
     own_case *own; /* [own_count]: of this rank, in the order of the source */
     int own_count;
-    int *rank_of;               /* [cases] */
+    bool *left_out;             /* [cases]: their images can't be read; known when all networks are through */
     struct case_pixels *pixels; /* images that were read once already */
 } prediction_run;
 
