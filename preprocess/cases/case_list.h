@@ -55,8 +55,13 @@ typedef struct cmus_name_prefix {
     cmus_image_kind kind;
 } cmus_name_prefix;
 
+/* NAME=OM, NAME=IM or NAME=TEM; false: it is none. The name is to be freed with cmus_free(). */
+bool cmus_name_prefix_parse(const char *text, cmus_name_prefix *prefix);
+
 /* OM, IM or TEM. */
 const char *cmus_image_kind_name(cmus_image_kind kind);
+/* The kind that a word of `length` letters names, capital or small, or CMUS_IMAGE_KINDS. */
+int cmus_image_kind_parse(const char *word, size_t length);
 
 /* Adds a class, a case or an image; takes over the texts of the latter two. Returns its number. */
 size_t cmus_case_list_add_class(cmus_case_list *list, const char *name);
