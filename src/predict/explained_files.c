@@ -65,7 +65,9 @@ static void begin_drawing(const prediction_run *run, const own_case *own, const 
         cmus_image_kind kind = i < prediction->tem_count    ? CMUS_IMAGE_TEM
                                : i == prediction->tem_count ? CMUS_IMAGE_OM
                                                             : CMUS_IMAGE_IM;
-        d->names[i] = cmus_case_source_image_name(run->source, prediction->index, kind, kind == CMUS_IMAGE_TEM ? i : 0);
+        d->names[i] = facts.has[kind] ? cmus_case_source_image_name(run->source, prediction->index, kind,
+                                                                    kind == CMUS_IMAGE_TEM ? i : 0)
+                                      : cmus_copy_string("");
     }
     for (size_t i = 0; i < tem; i++)
         d->tem[i] = (cmus_picture_image){.name = d->names[i],
