@@ -3,8 +3,8 @@
  * its name. Every size is checked before memory is taken. Not collective.
  *
  * The state dict is the file's object itself, or lies in it under "model", "state_dict", "model_state_dict" or "net":
- * the first of these that is a dict with a tensor. Numbers, texts, lists, dicts and None beside the tensors are skipped.
- * Sources: torch/serialization.py (layouts), torch/_utils.py (tensors), pickletools.py (opcodes).
+ * the first of these that is a dict with a tensor. Numbers, texts, lists, dicts and None beside the tensors are
+ * skipped. Sources: torch/serialization.py (layouts), torch/_utils.py (tensors), pickletools.py (opcodes).
  */
 #ifndef CMUS_PTH_H
 #define CMUS_PTH_H
