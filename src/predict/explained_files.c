@@ -143,6 +143,7 @@ static char *neighbour(const prediction_run *run, int index, int step) {
 static cmus_status write_case(prediction_run *run, int number, const char *folder) {
     const own_case *own = &run->own[number];
     const uint8_t *rgb;
+    cmus_case_pixels_let_go(run->pixels);
     CMUS_TRY(cmus_case_pixels_get(run->pixels, number, &rgb));
     drawing d;
     begin_drawing(run, own, rgb, &d);
