@@ -156,7 +156,7 @@ static cmus_status one_group(worker *w, int first, int count, pass what) {
         if (status == CMUS_OK && !run->own[first + i].prediction.failed)
             list_images(w, first + i, i, rgb, images, &image_count);
     }
-    if (status == CMUS_OK)
+    if (status == CMUS_OK && image_count > 0)
         encode(w, images, image_count);
     for (int i = 0; i < count && status == CMUS_OK; i++)
         if (!run->own[first + i].prediction.failed)
