@@ -1,1 +1,3 @@
 # Tests of src/predict.
+add_executable(case_source_compare case_source_compare.c) # for tests/cli/predict_source.sh
+target_link_libraries(case_source_compare PRIVATE cmus_predict)
