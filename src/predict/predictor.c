@@ -204,7 +204,8 @@ cmus_status cmus_predict_own(prediction_run *run) {
     int members = run->ensemble.count;
     cmus_progress progress;
     int64_t total = (int64_t)run->own_count * members * (twice ? 2 : 1);
-    cmus_progress_begin(&progress, "predicted", members > 1 ? "cases of networks" : "cases", total);
+    cmus_progress_begin(&progress, twice ? "predicted and explained" : "predicted",
+                        members > 1 ? "times a case and a network" : "cases", total);
     for (int m = 0; m < members; m++)
         CMUS_TRY(through_network(run, m, (pass){.predict = true, .explain = at_once}, &progress));
     for (int i = 0; i < run->own_count && members > 1; i++)
