@@ -1,1 +1,3 @@
 # Tests of src/weights.
+cmus_unit_test(test_pth cmus_pth PkgConfig::ZIP)
+target_compile_definitions(test_pth PRIVATE PTH_GOLDEN="${CMAKE_SOURCE_DIR}/tests/golden/pth")
