@@ -117,6 +117,10 @@ typedef struct cmus_net cmus_net;
 cmus_status cmus_net_create(const cmus_net_config *config, bool training, cmus_net **net);
 void cmus_net_free(cmus_net *net);
 
+/* The table of the parameters of such a network, without making one: it takes no memory for weights. CONFIG. Free it
+ * with cmus_parameters_free(). */
+cmus_status cmus_net_describe(const cmus_net_config *config, cmus_parameters *parameters);
+
 const cmus_net_config *cmus_net_configuration(const cmus_net *net);
 const cmus_parameters *cmus_net_parameters(const cmus_net *net);
 /* Flat buffers of cmus_net_parameters(net)->size floats, owned by the network. */

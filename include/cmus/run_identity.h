@@ -13,6 +13,7 @@ typedef struct cmus_run_identity {
     const cmus_config *config;
     char config_hash[CMUS_SHA256_TEXT], dataset_hash[CMUS_SHA256_TEXT], splits_hash[CMUS_SHA256_TEXT];
     int fold, repeat;
+    const char *images; /* "options" of the data set, for the metadata of weights; owned by it */
 } cmus_run_identity;
 
 /* Adds the keys config_hash, dataset_hash, splits_hash, seed, fold, repeat and config (key to YAML text) to the object.

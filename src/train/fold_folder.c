@@ -140,7 +140,8 @@ static cmus_status write_final_weights(const cmus_trainer *trainer) {
     char *folder = in_fold(trainer, "final"), *path = cmus_path_join(folder, names[0]);
     cmus_status status = cmus_folder_make(folder);
     if (status == CMUS_OK)
-        status = cmus_weights_write(path, cmus_net_parameters(trainer->net), cmus_net_weights(trainer->net), NULL, 0);
+        status = cmus_checkpoint_write_weights(path, &trainer->identity, cmus_net_parameters(trainer->net),
+                                               cmus_net_weights(trainer->net));
     if (status == CMUS_OK)
         status = cmus_manifest_write(folder, names, 1);
     cmus_free(path);

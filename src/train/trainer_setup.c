@@ -94,6 +94,7 @@ cmus_status cmus_trainer_open(cmus_trainer *trainer) {
     identity->config = config;
     identity->fold = options->fold;
     identity->repeat = options->repeat;
+    identity->images = cmus_dataset_options(trainer->dataset);
     cmus_config_hash(config, identity->config_hash);
     snprintf(identity->dataset_hash, sizeof identity->dataset_hash, "%s", cmus_dataset_hash(trainer->dataset));
     config->net.exact_sums = config->allreduce_order == CMUS_ORDER_FIXED;
