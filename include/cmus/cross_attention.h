@@ -35,7 +35,7 @@ cmus_cross_attention cmus_cross_attention_create(cmus_parameters *parameters, co
 void cmus_cross_attention_forward(const cmus_cross_attention *attention, const float *weights, float *out,
                                   const float *tem, const float *other, int cases, cmus_cross_attention_tape *tape);
 
-/* d_other = gradient, d_tem += gradient, parameter gradients += in the flat `gradient`. */
+/* d_other = gradient, d_tem += gradient, parameter gradients += in the flat `gradient` (NULL: not needed). */
 void cmus_cross_attention_backward(const cmus_cross_attention *attention, const float *weights, float *gradient,
                                    float *d_tem, float *d_other, const float *d_out, const float *tem,
                                    const float *other, int cases, const cmus_cross_attention_tape *tape);

@@ -118,25 +118,45 @@ static void attend(fusion *f, bool training, cmus_case_result *results) {
     cmus_free(pooled);
 }
 
-/* d_joined [3 count][map]: gradients of the joined maps, from the losses on. */
-static void attend_backward(fusion *f, double scale, float *d_joined) {
-    cmus_net *net = f->net;
+/* d_logits [4 heads][count][classes] by head. */
+static void logits_by_head(const fusion *f, float *d_logits, float *by_head[CMUS_HEADS]) {
+    for (int h = 0; h < CMUS_HEADS; h++)
+        by_head[h] = d_logits + (size_t)h * (size_t)f->count * (size_t)f->net->heads.classes;
+}
+
+/* d_joined [3 count][map]: gradients of the joined maps, from d_logits [4 heads][count][classes] (overwritten) on;
+ * gradient (NULL: not needed) +=. */
+static void attend_backward(const fusion *f, float *d_logits, float *gradient, float *d_joined) {
+    const cmus_net *net = f->net;
     size_t count = (size_t)f->count, channels = (size_t)net->attention.channels;
     float *d_pooled = cmus_allocate_raw(CMUS_MODALITIES * count * channels, sizeof *d_pooled);
-    float *d_attended = cmus_allocate_raw(2 * count * f->map, sizeof *d_attended);
-    int *labels = cmus_allocate(count, sizeof *labels);
-    for (int c = 0; c < f->count; c++)
-        labels[c] = f->cases[c].label;
+    float *d_attended = cmus_allocate_raw(2 * count * f->map, sizeof *d_attended), *by_head[CMUS_HEADS];
     float *parts[CMUS_MODALITIES] = {d_pooled, d_pooled + count * channels, d_pooled + 2 * count * channels};
-    cmus_heads_backward(&net->heads, net->weights, net->gradient, &f->heads, labels, scale, f->count, parts);
+    logits_by_head(f, d_logits, by_head);
+    cmus_heads_backward(&net->heads, net->weights, gradient, &f->heads, by_head, f->count, parts);
     mean_tokens_backward(f, d_joined, parts[CMUS_TEM]);
     mean_tokens_backward(f, d_attended, parts[CMUS_OM]);
     mean_tokens_backward(f, d_attended + count * f->map, parts[CMUS_IM]);
-    cmus_cross_attention_backward(&net->attention, net->weights, net->gradient, d_joined, d_joined + count * f->map,
+    cmus_cross_attention_backward(&net->attention, net->weights, gradient, d_joined, d_joined + count * f->map,
                                   d_attended, f->joined, f->joined + count * f->map, f->count, &f->attention);
-    cmus_free(labels);
     cmus_free(d_attended);
     cmus_free(d_pooled);
+}
+
+/* d_joined [3 count][map] = scale * gradients of the losses; the network's gradients +=. */
+static void losses_backward(const fusion *f, double scale, float *d_joined) {
+    cmus_net *net = f->net;
+    size_t count = (size_t)f->count;
+    float *d_logits = cmus_allocate_raw(CMUS_HEADS * count * (size_t)net->heads.classes, sizeof *d_logits);
+    float *by_head[CMUS_HEADS];
+    int *labels = cmus_allocate(count, sizeof *labels);
+    for (int c = 0; c < f->count; c++)
+        labels[c] = f->cases[c].label;
+    logits_by_head(f, d_logits, by_head);
+    cmus_heads_loss_backward(&net->heads, &f->heads, labels, scale, f->count, by_head);
+    attend_backward(f, d_logits, net->gradient, d_joined);
+    cmus_free(labels);
+    cmus_free(d_logits);
 }
 
 /* From the joined maps to those of the images: the way of join() back. */
@@ -175,7 +195,7 @@ static void fuse(cmus_net *net, const cmus_case *cases, int count, const float *
     attend(&f, d_maps != NULL, results);
     if (d_maps) {
         float *d_joined = cmus_allocate_raw(CMUS_MODALITIES * values, sizeof *d_joined);
-        attend_backward(&f, scale, d_joined);
+        losses_backward(&f, scale, d_joined);
         split(&f, d_joined, d_maps, used);
         cmus_free(d_joined);
     }
