@@ -39,6 +39,10 @@ static split split_of(const cmus_cross_attention *attention) {
                    .scale = 1.0f / sqrtf((float)head_channels)};
 }
 
+int cmus_cross_attention_softmaxes(const cmus_cross_attention *attention) {
+    return split_of(attention).count;
+}
+
 static void softmax_row(float *row, int count) {
     float highest = row[0], sum = 0;
     for (int j = 1; j < count; j++)
