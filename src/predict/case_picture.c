@@ -13,7 +13,7 @@
 
 enum {
     TILE = 320, /* side of an image */
-    GAP = 8,    /* between an image and its map */
+    GAP = 14,   /* between an image and its map */
     PAIR = 2 * TILE + GAP,
     SPACE = 28, /* between pairs */
     MARGIN = 40,
@@ -23,23 +23,24 @@ enum {
     PANEL_X = SINGLE + 2 * SPACE,
     HEAD = 176, /* height of the facts */
     SINGLE_HEIGHT = 470,
-    PAIR_HEIGHT = 420,
+    PAIR_HEIGHT = 450,
     MOST_ROWS = 30 /* of TEM images: no more fit into what cairo draws, nor onto a desk */
 };
 
-static const cmus_font HEADING = {30, true, CMUS_INK}, PLAIN = {24, false, CMUS_INK}, STRONG = {24, true, CMUS_INK},
-                       SMALL = {22, false, CMUS_MUTED};
+static const cmus_font HEADING = {30, true, CMUS_INK}, PLAIN = {24, false, CMUS_INK}, SMALL = {22, false, CMUS_MUTED};
 
 /* A fact: what it is, what it says, and more about it. */
 static void draw_fact(cmus_canvas *canvas, double x, double width, const char *label, const char *value,
                       cmus_font more_font, const char *more) {
     cmus_canvas_text(canvas, SMALL, x, MARGIN + 24, width, CMUS_LEFT, label);
-    cmus_canvas_text(canvas, (cmus_font){40, true, CMUS_INK}, x, MARGIN + 74, width, CMUS_LEFT, value);
+    cmus_font large = {40, true, CMUS_INK}, small = {28, true, CMUS_INK};
+    bool fits = cmus_canvas_fits(canvas, large, width, value);
+    cmus_canvas_text(canvas, fits ? large : small, x, MARGIN + 74, width, CMUS_LEFT, value);
     cmus_canvas_text(canvas, more_font, x, MARGIN + 110, width, CMUS_LEFT, more);
 }
 
 static void draw_facts(cmus_canvas *canvas, const cmus_case_picture *picture) {
-    enum { CASE = 560, PATIENT = 420, KNOWN = 390, BETWEEN = 24 };
+    enum { CASE = 620, PATIENT = 380, KNOWN = 370, BETWEEN = 24 };
     bool wrong = cmus_predicted_wrong(picture), known = picture->class_name && *picture->class_name;
     cmus_font warning = {22, true, CMUS_WARNING};
     char *predicted = cmus_predicted_words(picture);
@@ -79,15 +80,15 @@ static void draw_scale(cmus_canvas *canvas, double x, double y, const char *firs
     cmus_canvas_text(canvas, SMALL, x + TILE / 2.0, y + 36, TILE / 2.0, CMUS_RIGHT, last);
 }
 
-static void draw_attention_scale(cmus_canvas *canvas, const cmus_case_picture *picture, const float *map, double x,
+static void draw_attention_scale(cmus_canvas *canvas, const cmus_case_picture *picture, float largest, double x,
                                  double y) {
-    double largest = (double)cmus_map_largest(map, picture->side), uniform = 1.0 / (picture->side * picture->side);
-    char *last = cmus_format_string("%.3g", largest),
-         *middle = cmus_format_string("1/%d", picture->side * picture->side);
-    draw_scale(canvas, x, y, "0", last, uniform / largest);
-    /* not over the ends */
-    double at = fmin(fmax(x + TILE * uniform / largest - 50, x + 20), x + TILE - 180);
-    cmus_canvas_text(canvas, SMALL, at, y + 36, 100, CMUS_CENTRE, middle);
+    enum { LABEL = 170, FIRST = 20, LAST = 90 };
+    double uniform = 1.0 / (picture->side * picture->side) / (double)largest;
+    char *last = cmus_format_string("%.3g", (double)largest);
+    char *middle = cmus_format_string("uniform 1/%d", picture->side * picture->side);
+    draw_scale(canvas, x, y, "0", last, uniform);
+    double at = fmin(fmax(TILE * uniform - LABEL / 2.0, FIRST), TILE - LAST - LABEL); /* between the ends */
+    cmus_canvas_text(canvas, SMALL, x + at, y + 36, LABEL, CMUS_CENTRE, middle);
     cmus_free(last);
     cmus_free(middle);
 }
@@ -100,9 +101,11 @@ static void draw_single(cmus_canvas *canvas, const cmus_case_picture *picture, c
     taken += 14 + cmus_canvas_text(canvas, PLAIN, x + taken + 14, y + 30, SINGLE, CMUS_LEFT, long_kind);
     cmus_canvas_text(canvas, SMALL, x + taken + 30, y + 30, SINGLE - taken - 30, CMUS_RIGHT,
                      image->rgb && image->name ? image->name : "");
-    const char *const titles[] = {"Image", "Grad-CAM", "Where TEM looks"};
+    char *heat = cmus_format_string("Grad-CAM for %s", cmus_class_words(picture, picture->explained));
+    const char *const titles[] = {"Image", heat, "Where TEM looks"};
     for (int i = 0; i < 3; i++)
         cmus_canvas_text(canvas, PLAIN, x + i * (TILE + GAP), y + 72, TILE, CMUS_LEFT, titles[i]);
+    cmus_free(heat);
     if (!image->rgb) {
         char *missing = cmus_format_string("%s image is missing", kind);
         for (int i = 0; i < 3; i++)
@@ -120,7 +123,7 @@ static void draw_single(cmus_canvas *canvas, const cmus_case_picture *picture, c
     largest = image->attention ? cmus_map_largest(image->attention, picture->side) : 0;
     draw_map(canvas, picture, image->rgb, image->attention, largest, "no attention", x, top);
     if (largest > 0)
-        draw_attention_scale(canvas, picture, image->attention, x, scale);
+        draw_attention_scale(canvas, picture, largest, x, scale);
 }
 
 static void draw_tem_image(cmus_canvas *canvas, const cmus_case_picture *picture, const cmus_picture_image *image,
@@ -144,10 +147,9 @@ static void draw_tem_image(cmus_canvas *canvas, const cmus_case_picture *picture
     cmus_canvas_fill(canvas, CMUS_LINE, x, y, PAIR, 8);
     cmus_canvas_fill(canvas, image->kept ? CMUS_ACCENT : CMUS_MUTED, x, y, weight * PAIR, 8);
     char *words = cmus_weight_words(image);
-    cmus_font font = STRONG;
-    font.ink = image->kept ? CMUS_INK : CMUS_MUTED;
-    double taken = cmus_canvas_text(canvas, PLAIN, x, y + 40, PAIR, CMUS_RIGHT, words);
-    cmus_canvas_text(canvas, font, x, y + 40, PAIR - taken - 20, CMUS_LEFT, image->name ? image->name : "");
+    cmus_font name_font = {24, true, image->kept ? CMUS_INK : CMUS_MUTED};
+    cmus_canvas_text(canvas, name_font, x, y + 40, PAIR, CMUS_LEFT, image->name ? image->name : "");
+    cmus_canvas_text(canvas, SMALL, x, y + 70, PAIR, CMUS_LEFT, words);
     cmus_free(words);
 }
 

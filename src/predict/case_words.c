@@ -82,7 +82,7 @@ char *cmus_predicted_words(const cmus_case_picture *picture) {
     double spread, probability = cmus_leading_probability(picture, picture->predicted, &spread);
     char *number = cmus_probability_words(probability, spread), *words;
     if (picture->head_count && !picture->heads[0].known)
-        words = cmus_format_string("probability %s, mean of the heads that can say something", number);
+        words = cmus_format_string("probability %s (mean of the other heads)", number);
     else if (!isnan(spread))
         words = cmus_format_string("probability %s (SD of %d networks)", number, picture->models);
     else
@@ -141,14 +141,15 @@ char *cmus_note(const cmus_case_picture *picture, int number) {
     switch (number) {
     case 0:
         return cmus_format_string(
-            "Grad-CAM: where the evidence for %s lies by which the %s head judges, on the %d x %d "
-            "tokens of the encoder's last stage. OM and IM are each scaled by their largest "
-            "value, the TEM images by one for all, so that they can be compared.",
-            cmus_class_words(picture, picture->explained), picture->explained_head, picture->side, picture->side);
+            "Grad-CAM: where the evidence of the %s head for %s lies, on the %d × %d tokens of each "
+            "encoder's last stage. OM and IM are each scaled by their largest value, the TEM "
+            "images by one for all, so that they can be compared.",
+            picture->explained_head, cmus_class_words(picture, picture->explained), picture->side, picture->side);
     case 1:
-        return cmus_format_string("Attention: how much the TEM images look at each place of OM and IM, scaled by its "
-                                  "largest value. A network that looks everywhere alike gives 1/%d = %.3g.",
-                                  tokens, tokens ? 1.0 / tokens : 0.0);
+        return cmus_format_string(
+            "Attention: how much the TEM images look at each place of OM and IM, scaled by its "
+            "largest value. A look that prefers no place gives 1/%d = %.3g everywhere (\"uniform\").",
+            tokens, tokens ? 1.0 / tokens : 0.0);
     case 2:
         return cmus_copy_string("Weight: that of a TEM image in its bag, 1 at the bag's centre. Distance: from that "
                                 "centre. Images that lie too far away are left out.");

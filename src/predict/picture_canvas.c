@@ -1,5 +1,7 @@
 #include "picture_canvas.h"
 
+#include <cairo-ft.h>
+#include <fontconfig/fontconfig.h>
 #include <math.h>
 #include <string.h>
 
@@ -9,6 +11,7 @@
 #include "colour_map.h"
 
 enum { MOST_LETTERS = 400 /* of a line: more never fit */ };
+static const char FAMILY[] = "sans-serif";
 static const double LINE_HEIGHT = 1.32; /* of a font's size */
 
 static void set_ink(const cmus_canvas *canvas, cmus_ink ink) {
@@ -64,9 +67,54 @@ cmus_status cmus_canvas_write(const cmus_canvas *canvas, int height, const char 
     return cmus_fail_in(cairo_failed(status), "%s", path);
 }
 
-static void set_font(const cmus_canvas *canvas, cmus_font font) {
-    cairo_select_font_face(canvas->cairo, "sans-serif", CAIRO_FONT_SLANT_NORMAL,
-                           font.bold ? CAIRO_FONT_WEIGHT_BOLD : CAIRO_FONT_WEIGHT_NORMAL);
+/* The letters of a clean text that fonts of European languages may lack; NULL: none. Free with FcCharSetDestroy(). */
+static FcCharSet *rare_letters(const char *text) {
+    FcCharSet *letters = NULL;
+    while (*text) {
+        FcChar32 letter;
+        int length = FcUtf8ToUcs4((const FcChar8 *)text, &letter, (int)strlen(text));
+        if (length <= 0)
+            break;
+        text += length;
+        if (letter < 0x250 || (letter >= 0x2000 && letter < 0x2070)) /* Latin; dashes and the ellipsis */
+            continue;
+        if (!letters)
+            letters = FcCharSetCreate();
+        if (letters)
+            FcCharSetAddChar(letters, letter);
+    }
+    return letters;
+}
+
+/* A font that has most of the letters, as cairo_select_font_face() looks for none; false: there is no font at all. */
+static bool set_font_with(const cmus_canvas *canvas, bool bold, const FcCharSet *letters) {
+    FcPattern *wanted = FcPatternCreate(), *found = NULL;
+    if (wanted && FcPatternAddString(wanted, FC_FAMILY, (const FcChar8 *)FAMILY) &&
+        FcPatternAddInteger(wanted, FC_WEIGHT, bold ? FC_WEIGHT_BOLD : FC_WEIGHT_REGULAR) &&
+        FcPatternAddCharSet(wanted, FC_CHARSET, letters) && FcConfigSubstitute(NULL, wanted, FcMatchPattern)) {
+        FcResult result;
+        FcDefaultSubstitute(wanted);
+        found = FcFontMatch(NULL, wanted, &result);
+    }
+    if (wanted)
+        FcPatternDestroy(wanted);
+    if (!found)
+        return false;
+    cairo_font_face_t *face = cairo_ft_font_face_create_for_pattern(found);
+    cairo_set_font_face(canvas->cairo, face);
+    cairo_font_face_destroy(face);
+    FcPatternDestroy(found);
+    return true;
+}
+
+/* For a text without bytes that are no letters. */
+static void set_font(const cmus_canvas *canvas, cmus_font font, const char *text) {
+    FcCharSet *letters = rare_letters(text);
+    if (!letters || !set_font_with(canvas, font.bold, letters))
+        cairo_select_font_face(canvas->cairo, FAMILY, CAIRO_FONT_SLANT_NORMAL,
+                               font.bold ? CAIRO_FONT_WEIGHT_BOLD : CAIRO_FONT_WEIGHT_NORMAL);
+    if (letters)
+        FcCharSetDestroy(letters);
     cairo_set_font_size(canvas->cairo, font.size);
 }
 
@@ -76,35 +124,42 @@ static double text_width(const cmus_canvas *canvas, const char *text) {
     return extents.x_advance;
 }
 
-/* The longest beginning of the text that fits; free with cmus_free(). */
+/* The longest beginning of a clean text that fits; free with cmus_free(). */
 static char *fitting(const cmus_canvas *canvas, const char *text, double width) {
     size_t fits = 1, most = MOST_LETTERS;
-    char *whole = cmus_utf8_shorten(text, most);
-    if (text_width(canvas, whole) <= width)
-        return whole;
+    if (text_width(canvas, text) <= width)
+        return cmus_copy_string(text);
     while (most - fits > 1) {
         size_t middle = (fits + most) / 2;
-        char *shorter = cmus_utf8_shorten(whole, middle);
+        char *shorter = cmus_utf8_shorten(text, middle);
         if (text_width(canvas, shorter) <= width)
             fits = middle;
         else
             most = middle;
         cmus_free(shorter);
     }
-    char *shorter = cmus_utf8_shorten(whole, fits);
-    cmus_free(whole);
-    return shorter;
+    return cmus_utf8_shorten(text, fits);
+}
+
+bool cmus_canvas_fits(cmus_canvas *canvas, cmus_font font, double width, const char *text) {
+    char *clean = cmus_utf8_shorten(text, MOST_LETTERS);
+    set_font(canvas, font, clean);
+    bool fits = text_width(canvas, clean) <= width;
+    cmus_free(clean);
+    return fits;
 }
 
 double cmus_canvas_text(cmus_canvas *canvas, cmus_font font, double x, double y, double width, cmus_side side,
                         const char *text) {
-    set_font(canvas, font);
-    char *line = fitting(canvas, text, width);
+    char *clean = cmus_utf8_shorten(text, MOST_LETTERS);
+    set_font(canvas, font, clean);
+    char *line = fitting(canvas, clean, width);
     double taken = text_width(canvas, line), free_space = fmax(width - taken, 0);
     set_ink(canvas, font.ink);
     cairo_move_to(canvas->cairo, x + (side == CMUS_LEFT ? 0 : side == CMUS_CENTRE ? free_space / 2 : free_space), y);
     cairo_show_text(canvas->cairo, line);
     cmus_free(line);
+    cmus_free(clean);
     return taken;
 }
 
@@ -130,7 +185,7 @@ double cmus_canvas_paragraph(cmus_canvas *canvas, cmus_font font, double x, doub
                              int lines, const char *text) {
     char *clean = cmus_utf8_shorten(text, MOST_LETTERS), *line = clean;
     for (int i = 0; line && i < lines; i++) {
-        set_font(canvas, font);
+        set_font(canvas, font, line);
         char *rest = i + 1 < lines ? break_line(canvas, line, width) : NULL;
         cmus_canvas_text(canvas, font, x, y, width, side, line);
         y += LINE_HEIGHT * font.size;

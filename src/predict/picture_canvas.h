@@ -37,6 +37,8 @@ cmus_status cmus_canvas_write(const cmus_canvas *canvas, int height, const char 
  * given. Returns the width that it takes. */
 double cmus_canvas_text(cmus_canvas *canvas, cmus_font font, double x, double y, double width, cmus_side side,
                         const char *text);
+/* Whether the text needs no ellipsis. */
+bool cmus_canvas_fits(cmus_canvas *canvas, cmus_font font, double width, const char *text);
 /* Text in lines from the base line y on, broken at blanks, with `lines` at most; returns the base line below the last.
  */
 double cmus_canvas_paragraph(cmus_canvas *canvas, cmus_font font, double x, double y, double width, cmus_side side,

@@ -7,12 +7,13 @@
 #include "cmus/memory.h"
 
 enum {
-    NAME = 190, /* width of the column of classes */
-    ROW = 54,
-    MOST_CLASSES = 9 /* more are left to the page: the panel would not fit beside the images */
+    NAME = 180, /* width of the column of classes */
+    ROW = 60,
+    MOST_CLASSES = 7 /* more are left to the page: the panel would not fit beside the images */
 };
 
-static const cmus_font PLAIN = {24, false, CMUS_INK}, STRONG = {24, true, CMUS_INK}, SMALL = {22, false, CMUS_MUTED};
+static const cmus_font PLAIN = {24, false, CMUS_INK}, STRONG = {24, true, CMUS_INK}, SMALL = {21, false, CMUS_MUTED},
+                       NOTE = {24, false, CMUS_MUTED};
 
 /* Whether a class is one of the MOST_CLASSES likeliest, of equal ones the first. */
 static bool is_shown(const cmus_case_picture *picture, int class_number) {
@@ -28,12 +29,17 @@ static bool is_shown(const cmus_case_picture *picture, int class_number) {
 static void draw_cell(cmus_canvas *canvas, const cmus_picture_head *head, int class_number, bool strong, double x,
                       double y, double width) {
     double probability = head->probabilities[class_number];
-    char *words = cmus_probability_words(probability, head->spread ? head->spread[class_number] : NAN);
-    double share = probability > 0 ? fmin(probability, 1) : 0;
-    cmus_canvas_text(canvas, strong ? STRONG : PLAIN, x, y + 24, width, CMUS_LEFT, words);
-    cmus_canvas_fill(canvas, CMUS_LINE, x, y + 32, width, 10);
-    cmus_canvas_fill(canvas, strong ? CMUS_ACCENT : CMUS_MUTED, x, y + 32, share * width, 10);
+    char *words = cmus_probability_words(probability, NAN);
+    double taken = cmus_canvas_text(canvas, strong ? STRONG : PLAIN, x, y + 24, width, CMUS_LEFT, words) + 8;
     cmus_free(words);
+    if (head->spread) {
+        words = cmus_format_string("± %.3f", head->spread[class_number]);
+        cmus_canvas_text(canvas, SMALL, x + taken, y + 24, width - taken, CMUS_LEFT, words);
+        cmus_free(words);
+    }
+    double share = probability > 0 ? fmin(probability, 1) : 0;
+    cmus_canvas_fill(canvas, CMUS_LINE, x, y + 33, width, 12);
+    cmus_canvas_fill(canvas, strong ? CMUS_ACCENT : CMUS_MUTED, x, y + 33, share * width, 12);
 }
 
 /* Names of classes and columns of heads; returns where it ends. */
@@ -86,7 +92,7 @@ double cmus_panel_draw(cmus_canvas *canvas, const cmus_case_picture *picture, do
     y = draw_rows(canvas, picture, x, y + 100, column) + 40;
     for (int i = 0; i < CMUS_NOTES; i++) {
         char *note = cmus_note(picture, i);
-        y = cmus_canvas_paragraph(canvas, i + 1 < CMUS_NOTES ? SMALL : STRONG, x, y, width, CMUS_LEFT, 6, note) + 10;
+        y = cmus_canvas_paragraph(canvas, i + 1 < CMUS_NOTES ? NOTE : STRONG, x, y, width, CMUS_LEFT, 6, note) + 10;
         cmus_free(note);
     }
     return y;
