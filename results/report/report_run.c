@@ -9,6 +9,8 @@
 #include "cmus/log.h"
 #include "cmus/memory.h"
 
+#define FINAL_MODEL "fold-all" /* by cmus-train --fold all */
+
 enum { MOST_FOLDS = 1000, CONFIG_LIMIT = 1 << 20, JSON_LIMIT = 16 << 20 };
 
 void report_problem(report_run *run, report_fold *fold, const char *format, ...) {
@@ -130,6 +132,28 @@ static long fold_number(const char *name) {
     return strtol(digits, NULL, 10);
 }
 
+static bool run_has(const report_run *run, const char *name) {
+    char *path = cmus_path_join(run->path, name);
+    bool has = cmus_file_exists(path) || cmus_folder_exists(path);
+    cmus_free(path);
+    return has;
+}
+
+static void note_final_model(const report_run *run) {
+    if (run_has(run, FINAL_MODEL))
+        cmus_info("%s/" FINAL_MODEL " is left out: it was trained on every case, so there is nothing to evaluate it on",
+                  run->path);
+}
+
+static cmus_status no_folds(const report_run *run) {
+    const char *advice = "give the --out folder of cmus-train";
+    if (run_has(run, "predictions.json"))
+        advice = "what cmus-predict wrote is evaluated with --external";
+    else if (run_has(run, FINAL_MODEL))
+        advice = FINAL_MODEL " was trained on every case, so there is nothing to evaluate it on";
+    return cmus_fail(CMUS_ERROR_NOT_FOUND, "%s: there is no folder fold-0, fold-1, ... in it; %s", run->path, advice);
+}
+
 static cmus_status find_folds(report_run *run) {
     char **names;
     size_t count;
@@ -144,9 +168,8 @@ static cmus_status find_folds(report_run *run) {
     }
     cmus_names_free(names, count);
     if (!run->count)
-        return cmus_fail(CMUS_ERROR_NOT_FOUND,
-                         "%s: there is no folder fold-0, fold-1, ... in it; give the --out folder of cmus-train",
-                         run->path);
+        return no_folds(run);
+    note_final_model(run);
     return CMUS_OK;
 }
 
