@@ -173,12 +173,16 @@ static cmus_status find_folds(report_run *run) {
     return CMUS_OK;
 }
 
-cmus_status report_run_read(const char *path, report_run *run) {
+void report_run_name(const char *path, report_run *run) {
     *run = (report_run){.path = cmus_copy_string(path)};
     for (size_t length = strlen(run->path); length > 1 && run->path[length - 1] == '/'; length--)
         run->path[length - 1] = 0;
     const char *slash = strrchr(run->path, '/');
     run->name = cmus_copy_string(slash && slash[1] ? slash + 1 : run->path);
+}
+
+cmus_status report_run_read(const char *path, report_run *run) {
+    report_run_name(path, run);
     CMUS_TRY(find_folds(run));
     bool has_manifest = true;
     for (size_t i = 0; i < run->count; i++) {
@@ -206,6 +210,7 @@ void report_run_free(report_run *run) {
     for (size_t i = 0; i < run->problem_count; i++)
         cmus_free(run->problems[i]);
     cmus_free(run->problems);
+    report_external_free(run->external);
     cmus_free(run->folds);
     cmus_free(run->path);
     cmus_free(run->name);
