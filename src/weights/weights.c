@@ -7,59 +7,14 @@
 #include "cmus/memory.h"
 #include "cmus/safetensors.h"
 #include "tensor_shape.h"
+#include "weight_writer.h"
 
-enum { WINDOW = 7, TOKENS = WINDOW * WINDOW, INDEX_SIZE = TOKENS * TOKENS };
-
-static const char TABLE_ENDING[] = "attn.relative_position_bias_table";
 static const char INDEX_ENDING[] = "attn.relative_position_index";
 static const char *const moment_prefixes[CMUS_MOMENTS] = {"first.", "second.", "second_max."};
 
 static bool ends_with(const char *text, const char *ending) {
     size_t length = strlen(text), tail = strlen(ending);
     return length >= tail && strcmp(text + length - tail, ending) == 0;
-}
-
-/* Row of the bias table for each pair of tokens (i, j) of a window. */
-static int64_t *position_index(void) {
-    int64_t *index = cmus_allocate(INDEX_SIZE, sizeof *index);
-    for (int i = 0; i < TOKENS; i++)
-        for (int j = 0; j < TOKENS; j++)
-            index[i * TOKENS + j] =
-                (i / WINDOW - j / WINDOW + WINDOW - 1) * (2 * WINDOW - 1) + i % WINDOW - j % WINDOW + WINDOW - 1;
-    return index;
-}
-
-static cmus_tensor_source describe(const cmus_tensor *tensor, const char *name, const float *values) {
-    cmus_tensor_source source = {
-        .name = name, .type = "F32", .dimensions = tensor->dimensions, .data = values ? values + tensor->offset : NULL};
-    for (int i = 0; i < tensor->dimensions; i++)
-        source.shape[i] = tensor->shape[i];
-    return source;
-}
-
-cmus_status cmus_weights_write(const char *path, const cmus_parameters *parameters, const float *weights,
-                               const cmus_text_pair *pairs, size_t pair_count) {
-    cmus_tensor_source *sources = cmus_allocate(2 * parameters->count, sizeof *sources);
-    char **names = cmus_allocate(parameters->count, sizeof *names);
-    int64_t *index = position_index();
-    size_t count = 0;
-    for (size_t i = 0; i < parameters->count; i++) {
-        const cmus_tensor *tensor = &parameters->tensors[i];
-        sources[count++] = describe(tensor, tensor->name, weights);
-        if (!ends_with(tensor->name, TABLE_ENDING))
-            continue;
-        names[i] = cmus_format_string("%.*s%s", (int)(strlen(tensor->name) - strlen(TABLE_ENDING)), tensor->name,
-                                      INDEX_ENDING);
-        sources[count++] = (cmus_tensor_source){
-            .name = names[i], .type = "I64", .dimensions = 1, .shape = {INDEX_SIZE}, .data = index};
-    }
-    cmus_status status = cmus_safetensors_write(path, sources, count, pairs, pair_count);
-    for (size_t i = 0; i < parameters->count; i++)
-        cmus_free(names[i]);
-    cmus_free(names);
-    cmus_free(index);
-    cmus_free(sources);
-    return status;
 }
 
 /* MISMATCH unless type and shape are those of the network's tensor. */
@@ -143,7 +98,7 @@ cmus_status cmus_moments_write(const char *path, const cmus_parameters *paramete
         const cmus_tensor *tensor = &parameters->tensors[i % parameters->count];
         names[i] = cmus_format_string("%s%s", moment_prefixes[moment], tensor->name);
         tensors[i] = (moment_tensor){moments, (int)moment, tensor->offset};
-        sources[i] = describe(tensor, names[i], NULL);
+        sources[i] = cmus_weight_source(tensor, names[i]);
         sources[i].context = &tensors[i];
         sources[i].get = get_tensor;
     }
