@@ -38,7 +38,10 @@ static const struct argp_option options[] = {
      "Folder of the run; the fold goes into RUN/fold-K (with repeats: RUN/fold-N, N = R x folds + K)", 0},
     {"repeat", OPTION_REPEAT, "R", 0, "Repeat of the splits, from 0 (default 0)", 0},
     {"resume", OPTION_RESUME, NULL, 0, "Continue RUN/fold-K from its last checkpoint, if there is one", 0},
-    {"init", OPTION_INIT, "FILE", 0, "Weights to start from: a .safetensors file that cmus-train wrote", 0},
+    {"init", OPTION_INIT, "FILE", 0,
+     "Weights to start from, .safetensors or PyTorch's .pth: of the whole network, or a Swin Transformer in "
+     "torchvision's, timm's or Microsoft's names for all three encoders",
+     0},
     {"check", OPTION_CHECK, "RANKS", OPTION_ARG_OPTIONAL,
      "Only check configuration, data set, splits and what is in the fold's folder, for RANKS ranks (default 1); print "
      "sizes as KEY: VALUE",

@@ -63,7 +63,7 @@ static void announce(const cmus_trainer *trainer, cmus_fold_state state) {
     if (state != CMUS_FOLD_RESUMED && !trainer->options->init && is_full_swin(&config->net) &&
         trainer->communicator->rank == 0)
         cmus_warn("the encoders start from random weights; the published protocol starts from ImageNet weights: --init "
-                  "FILE.safetensors");
+                  "FILE with torchvision's, timm's or Microsoft's swin_b");
 }
 
 /* What travels in an update. */

@@ -102,7 +102,7 @@ cmus_status cmus_trainer_open(cmus_trainer *trainer) {
     config->net.optimizer_shares = config->shard_optimizer ? ranks : 1;
     CMUS_TRY(cmus_net_create(&config->net, true, &trainer->net));
     if (options->init) /* checked here, read by rank 0 later */
-        CMUS_TRY(cmus_weights_initialize(options->init, cmus_net_parameters(trainer->net), NULL, &(size_t){0}));
+        CMUS_TRY(cmus_weights_initialize(options->init, cmus_net_parameters(trainer->net), NULL, NULL, NULL));
     return CMUS_OK;
 }
 
@@ -111,22 +111,21 @@ static cmus_status fill_fresh(cmus_trainer *trainer) {
     const cmus_parameters *parameters = cmus_net_parameters(trainer->net);
     const char *init = trainer->options->init;
     float *weights = cmus_net_weights(trainer->net);
-    size_t left_out = 0;
+    char *loaded = NULL, *warning = NULL;
     cmus_status status = CMUS_OK;
     if (trainer->communicator->rank == 0) {
         cmus_parameters_initialize(parameters, trainer->config->seed, weights);
         if (init)
-            status = cmus_weights_initialize(init, parameters, weights, &left_out);
+            status = cmus_weights_initialize(init, parameters, weights, &loaded, &warning);
     }
+    if (loaded)
+        cmus_info("%s: %s", init, loaded);
+    if (warning)
+        cmus_warn("%s: %s", init, warning);
+    cmus_free(loaded);
+    cmus_free(warning);
     CMUS_TRY(cmus_agree(trainer->communicator, status));
     cmus_broadcast(trainer->communicator, weights, parameters->size * sizeof(float), 0);
-    if (init)
-        cmus_info("weights from %s: %zu tensors", init, parameters->count - left_out);
-    if (left_out)
-        cmus_warn(
-            "%zu tensors of the heads in %s are of another number of classes and were left out: these heads begin "
-            "at random",
-            left_out, init);
     return CMUS_OK;
 }
 
