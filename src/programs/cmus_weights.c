@@ -11,10 +11,9 @@
 
 enum { OPTION_OUT = 'o', OPTION_CONFIG = 'c', OPTION_DTYPE = 'd', OPTION_JSON = 'j' };
 
-typedef enum command { COMMAND_NONE, COMMAND_INSPECT, COMMAND_IMPORT, COMMAND_EXPORT } command;
-static const char *const command_names[] = {
+typedef enum command { COMMAND_NONE, COMMAND_INSPECT, COMMAND_IMPORT, COMMAND_EXPORT, COMMANDS } command;
+static const char *const command_names[COMMANDS] = {
     [COMMAND_INSPECT] = "inspect", [COMMAND_IMPORT] = "import", [COMMAND_EXPORT] = "export"};
-enum { COMMANDS = sizeof command_names / sizeof command_names[0] };
 
 typedef struct arguments {
     command command;
