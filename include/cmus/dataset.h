@@ -57,6 +57,11 @@ const char *cmus_dataset_hash(const cmus_dataset *dataset);
  * caller's. FORMAT or CHECKSUM (a Fletcher-32 that does not hold) names shard and case. */
 cmus_status cmus_dataset_read_image(cmus_dataset *dataset, int index, cmus_image_kind kind, int image, uint8_t *rgb);
 
+/* The file that the image came from, as /source has it: <class>/<patient>/<file>, as in a manifest, or a hashed name.
+ * `image` as above; owned by the data set. The first call for a case of a shard reads all names in that shard. FORMAT.
+ */
+cmus_status cmus_dataset_source(cmus_dataset *dataset, int index, cmus_image_kind kind, int image, const char **file);
+
 /* Reads the images of a case as RGB bytes [S][S][3]; gray is repeated. om, im: one image; tem: the first
  * min(tem_count, max_tem) images (max_tem 0: all). The buffers are the caller's; that of a modality which the data set
  * lacks is NULL, and no other (fatal otherwise). Fails as cmus_dataset_read_image(). */

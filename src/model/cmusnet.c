@@ -108,6 +108,14 @@ size_t cmus_net_channels(const cmus_net *net) {
     return (size_t)net->attention.channels;
 }
 
+int cmus_net_tokens(const cmus_net *net) {
+    return net->attention.tokens;
+}
+
+int cmus_net_softmaxes(const cmus_net *net) {
+    return cmus_cross_attention_softmaxes(&net->attention);
+}
+
 size_t cmus_net_map_size(const cmus_net *net) {
     return (size_t)cmus_swin_tokens(net->encoders[0]) * (size_t)cmus_swin_channels(net->encoders[0]);
 }

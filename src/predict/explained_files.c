@@ -65,7 +65,9 @@ static void begin_drawing(const prediction_run *run, const own_case *own, const 
         cmus_image_kind kind = i < prediction->tem_count    ? CMUS_IMAGE_TEM
                                : i == prediction->tem_count ? CMUS_IMAGE_OM
                                                             : CMUS_IMAGE_IM;
-        d->names[i] = cmus_case_source_image_name(run->source, prediction->index, kind, kind == CMUS_IMAGE_TEM ? i : 0);
+        d->names[i] = facts.has[kind] ? cmus_case_source_image_name(run->source, prediction->index, kind,
+                                                                    kind == CMUS_IMAGE_TEM ? i : 0)
+                                      : cmus_copy_string("");
     }
     for (size_t i = 0; i < tem; i++)
         d->tem[i] = (cmus_picture_image){.name = d->names[i],
@@ -141,6 +143,7 @@ static char *neighbour(const prediction_run *run, int index, int step) {
 static cmus_status write_case(prediction_run *run, int number, const char *folder) {
     const own_case *own = &run->own[number];
     const uint8_t *rgb;
+    cmus_case_pixels_let_go(run->pixels);
     CMUS_TRY(cmus_case_pixels_get(run->pixels, number, &rgb));
     drawing d;
     begin_drawing(run, own, rgb, &d);

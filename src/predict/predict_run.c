@@ -184,6 +184,10 @@ static cmus_status write_rejected(const prediction_run *run, const char *path, c
     return status;
 }
 
+static const char *plural(int count) {
+    return count == 1 ? "" : "s";
+}
+
 /* How many are right, where anything is known. */
 static void say_result(const prediction_run *run, const cmus_case_prediction *all) {
     int labelled = 0, right = 0, predicted = 0;
@@ -195,11 +199,13 @@ static void say_result(const prediction_run *run, const cmus_case_prediction *al
         labelled += known >= 0;
         right += known >= 0 && known == all[i].predicted;
     }
+    char *what = cmus_format_string("%d case%s by %d network%s", predicted, plural(predicted), run->ensemble.count,
+                                    plural(run->ensemble.count));
     if (labelled)
-        cmus_info("%s: %d cases by %d networks; %d of the %d with a known class are right", run->options->out,
-                  predicted, run->ensemble.count, right, labelled);
+        cmus_info("%s: %s; %d of the %d with a known class are right", run->options->out, what, right, labelled);
     else
-        cmus_info("%s: %d cases by %d networks", run->options->out, predicted, run->ensemble.count);
+        cmus_info("%s: %s", run->options->out, what);
+    cmus_free(what);
 }
 
 /* By rank 0. */
@@ -249,8 +255,7 @@ static cmus_status steps(prediction_run *run, cmus_output_folder *out) {
     CMUS_TRY(check_same(run));
     share_out(run);
     run->pixels = cmus_case_pixels_create(run);
-    cmus_info("%d cases, %d networks, %d ranks; %s kernels, products in %s", cmus_case_source_count(run->source),
-              run->ensemble.count, communicator->ranks, cmus_kernels_description(), cmus_products_description());
+    cmus_info("%s kernels, products in %s", cmus_kernels_description(), cmus_products_description());
     CMUS_TRY(cmus_agree(communicator, cmus_predict_own(run)));
     CMUS_TRY(cmus_agree(communicator, agree_on_failures(run)));
     return write_all(run, out);

@@ -40,6 +40,29 @@ static cmus_status take_classes(const cmus_trainer *trainer) {
     return CMUS_OK;
 }
 
+/* Every case that no repeat keeps apart. */
+static void pick_all(cmus_trainer *trainer, const cmus_splits *splits) {
+    for (int i = 0; i < splits->cases; i++) {
+        bool kept_apart = false;
+        for (int repeat = 0; repeat < splits->repeats; repeat++)
+            kept_apart =
+                kept_apart || splits->fold[(size_t)repeat * (size_t)splits->cases + (size_t)i] == CMUS_FOLD_HOLDOUT;
+        if (!kept_apart)
+            trainer->training[trainer->training_count++] = i;
+    }
+}
+
+static void pick_fold(cmus_trainer *trainer, const cmus_splits *splits) {
+    int fold = trainer->options->fold, repeat = trainer->options->repeat;
+    for (int i = 0; i < splits->cases; i++) {
+        int of_case = splits->fold[(size_t)repeat * (size_t)splits->cases + (size_t)i];
+        if (of_case == fold)
+            trainer->held_out[trainer->held_out_count++] = i;
+        else if (of_case != CMUS_FOLD_HOLDOUT)
+            trainer->training[trainer->training_count++] = i;
+    }
+}
+
 static cmus_status pick_cases(cmus_trainer *trainer, const cmus_splits *splits, const char *path) {
     int fold = trainer->options->fold, repeat = trainer->options->repeat;
     if (fold >= splits->folds)
@@ -49,16 +72,15 @@ static cmus_status pick_cases(cmus_trainer *trainer, const cmus_splits *splits, 
                          splits->repeats - 1);
     trainer->folds = splits->folds;
     trainer->repeats = splits->repeats;
-    trainer->fold_folder = cmus_format_string("%s/fold-%d", trainer->options->out, repeat * splits->folds + fold);
+    char *name = cmus_fold_text(fold == CMUS_FOLD_ALL ? fold : repeat * splits->folds + fold);
+    trainer->fold_folder = cmus_format_string("%s/fold-%s", trainer->options->out, name);
+    cmus_free(name);
     trainer->training = cmus_allocate((size_t)splits->cases, sizeof(int));
     trainer->held_out = cmus_allocate((size_t)splits->cases, sizeof(int));
-    for (int i = 0; i < splits->cases; i++) {
-        int of_case = splits->fold[(size_t)repeat * (size_t)splits->cases + (size_t)i];
-        if (of_case == fold)
-            trainer->held_out[trainer->held_out_count++] = i;
-        else if (of_case != CMUS_FOLD_HOLDOUT)
-            trainer->training[trainer->training_count++] = i;
-    }
+    if (fold == CMUS_FOLD_ALL)
+        pick_all(trainer, splits);
+    else
+        pick_fold(trainer, splits);
     return CMUS_OK;
 }
 

@@ -95,16 +95,16 @@ static cmus_status refuse_script(const cmus_pth_source *source, const char *top,
 }
 
 static cmus_status read_byte_order(cmus_pth_source *source, const char *top, size_t length) {
-    char *name = cmus_format_string("%.*sbyteorder", (int)length, top), order[8] = "";
+    char *name = cmus_format_string("%.*sbyteorder", (int)length, top), order[6];
     zip_int64_t index = zip_name_locate(source->archive, name, 0);
     uint64_t bytes = 0;
     cmus_status status = CMUS_OK;
     if (index >= 0) {
         status = entry_bytes(source, name, (uint64_t)index, &bytes);
-        if (status == CMUS_OK && bytes < sizeof order)
+        if (status == CMUS_OK && bytes <= sizeof order)
             status = read_entry(source, name, (uint64_t)index, bytes, order);
-        source->big_endian = strcmp(order, "big") == 0;
-        if (status == CMUS_OK && !source->big_endian && strcmp(order, "little") != 0)
+        source->big_endian = status == CMUS_OK && bytes == 3 && memcmp(order, "big", 3) == 0;
+        if (status == CMUS_OK && !source->big_endian && (bytes != 6 || memcmp(order, "little", 6) != 0))
             status = bad_entry(source, name, "neither 'little' nor 'big'", 0);
     }
     cmus_free(name);
