@@ -18,8 +18,7 @@ failed=0
 # untouched FILE
 untouched() {
     cp "$here/$1" "$scratch/copy.h5" && chmod u+w "$scratch/copy.h5"
-    "$check" "$scratch/copy.h5" >"$scratch/out" 2>&1
-    if [ $? -ne 0 ]; then
+    if ! "$check" "$scratch/copy.h5" >"$scratch/out" 2>&1; then
         echo "FAILED: $1 untouched does not pass"
         cat "$scratch/out"
         failed=1
