@@ -69,6 +69,8 @@ const char *cmus_case_source_class(const cmus_case_source *source, int number);
 /* How the image is called, for people: a file's name without its folders, or "TEM 3" where the source does not know it.
  * It must be there. Free with cmus_free(). */
 char *cmus_case_source_image_name(cmus_case_source *source, int index, cmus_image_kind kind, int image);
+/* SHA-256 of a data set\'s dataset.json; NULL of other sources. */
+const char *cmus_case_source_dataset_hash(const cmus_case_source *source);
 /* A text that is the same if ids, files and labels are: for cmus_launch_same(). Free with cmus_free(). */
 char *cmus_case_source_fingerprint(const cmus_case_source *source);
 

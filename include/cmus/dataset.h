@@ -47,6 +47,8 @@ cmus_status cmus_dataset_needs_all(const cmus_dataset *dataset, const char *fold
 cmus_case_info cmus_dataset_case(const cmus_dataset *dataset, int index);
 /* The case of that id, or -1. */
 int cmus_dataset_find(const cmus_dataset *dataset, const char *case_id);
+/* "options" of dataset.json: how the images were made, as the text of a JSON object without blanks. */
+const char *cmus_dataset_options(const cmus_dataset *dataset);
 /* SHA-256 of dataset.json, which holds those of all shards: names the data set in run.json. */
 const char *cmus_dataset_hash(const cmus_dataset *dataset);
 

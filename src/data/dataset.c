@@ -163,6 +163,10 @@ cmus_status cmus_dataset_needs_all(const cmus_dataset *dataset, const char *fold
                      has[CMUS_IMAGE_TEM] ? "" : " TEM");
 }
 
+const char *cmus_dataset_options(const cmus_dataset *dataset) {
+    return dataset->index.options;
+}
+
 const char *cmus_dataset_hash(const cmus_dataset *dataset) {
     return dataset->sha256;
 }

@@ -67,6 +67,10 @@ const char *cmus_case_source_class(const cmus_case_source *source, int number) {
     return source->classes[number];
 }
 
+const char *cmus_case_source_dataset_hash(const cmus_case_source *source) {
+    return source->dataset_hash;
+}
+
 char *cmus_case_source_image_name(cmus_case_source *source, int index, cmus_image_kind kind, int image) {
     char *name = source->backend->image_name(source->own, source->entries[index].number, kind, image);
     if (name)

@@ -144,6 +144,7 @@ cmus_status cmus_case_source_open_data(const char *folder, const char *fold, con
     *result = NULL;
     CMUS_TRY(cmus_dataset_open(folder, &dataset));
     cmus_case_source *source = cmus_case_source_begin(&backend, dataset, folder, options);
+    source->dataset_hash = cmus_dataset_hash(dataset);
     cmus_status status = check_dataset(folder, dataset, options);
     if (status == CMUS_OK)
         status = compare_images(folder, options);

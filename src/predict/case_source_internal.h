@@ -25,7 +25,8 @@ typedef struct cmus_case_entry {
 struct cmus_case_source {
     const cmus_case_backend *backend;
     void *own;
-    char *name; /* for messages: folders, or the first file */
+    char *name;               /* for messages: folders, or the first file */
+    const char *dataset_hash; /* of a data set, owned by it; else NULL */
     int image_size;
     cmus_case_entry *entries; /* [count] */
     size_t count, capacity;
