@@ -79,12 +79,12 @@ static void write_image(const char *path, int shade, int bits) {
     CU_ASSERT_EQUAL_FATAL(cmus_file_write(path, file.bytes, file.size + bytes), CMUS_OK);
 }
 
-/* An image in the tree: its shade is the sum of the path's bytes, so that each differs from others. */
+/* The shade of an image in the tree, by its path, so that most differ from each other. */
 static int shade_of(const char *name) {
-    int sum = 0;
+    unsigned sum = 0;
     for (; *name; name++)
-        sum = sum * 31 + *name;
-    return 1 + abs(sum) % 200;
+        sum = sum * 31 + (unsigned char)*name;
+    return 1 + (int)(sum % 200);
 }
 
 static char *tree_path(const char *name) {
