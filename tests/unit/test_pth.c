@@ -384,8 +384,9 @@ static const struct {
     {BYTES("\x80\2}(X\1\0\0\0aK\1X\1\0\0\0bu."), "a key without a value"},
     {BYTES("\x80\2]X\1\0\0\0a" RIGHT "s."), "no dict"},
     {BYTES("\x80\2}K\1a."), "no list"},
-    {BYTES("\x80\2}r\xf0\xff\xff\x7f."), "not the next one"},
+    {BYTES("\x80\2}r\xf0\xff\xff\x7f."), "far from the others"},
     {BYTES("\x80\2h\0."), "that is empty"},
+    {BYTES("\x80\2}q\2h\1."), "that is empty"},
     {BYTES("\x80\2j\xff\xff\xff\xff."), "that is empty"},
     {BYTES("\x80\2q\0."), "too few values"},
     {BYTES("\x80\2."), "too few values"},
@@ -421,8 +422,8 @@ static void hostile_pickles_are_refused(void) {
 static void odd_pickles_are_read(void) {
     static const bytes right[] = {
         BYTES("\x80\2}X\1\0\0\0a" RIGHT "s."),
-        /* of Python 2: an OrderedDict of a list of pairs, texts of bytes */
-        BYTES("\x80\2ccollections\nOrderedDict\n](](U\1a" RIGHT "ee\x85R."),
+        /* of Python 2: an OrderedDict of a list of pairs, texts of bytes, a memo that begins at 1 */
+        BYTES("\x80\2ccollections\nOrderedDict\nq\1](](U\1aq\2" RIGHT "ee\x85R."),
         /* a dict that contains itself, under "net" too */
         BYTES("\x80\2}q\0(X\1\0\0\0ah\0X\3\0\0\0neth\0X\1\0\0\0b" RIGHT "u."),
         /* beside the tensors: None, a list, bytes, a float, a number as key */
