@@ -170,7 +170,7 @@ static cmus_status run(arguments *given) {
 int main(int argc, char **argv) {
     cmus_program_begin("cmus-weights");
     arguments given = {0};
-    cmus_program_parse(&parser, 0, argc, argv, &given);
+    cmus_program_parse(&parser, 0, 0, argc, argv, &given);
     cmus_log_quiet(given.quiet);
     cmus_status status = run(&given);
     cmus_free(given.overrides);

@@ -467,6 +467,8 @@ static void small_files_stay_small(void) {
     static const pickle_part shared[] = {{BYTES("\x80\2}X\1\0\0\0z)"), 1}, /* each tuple holds the one before twice */
                                          {BYTES("q\0h\0\x86"), 100000},
                                          {BYTES("sX\1\0\0\0a" RIGHT "s."), 1}};
+    static const pickle_part tensors[] = {
+        {BYTES("\x80\2}(X\1\0\0\0aq\0" RIGHT "q\1"), 1}, {BYTES("h\0h\1"), 100000}, {BYTES("u."), 1}};
     static const bytes repeated = BYTES(SHAPED("K\0", "J\0\0\0\x40\x85", "K\0\x85"));
     CU_ASSERT_EQUAL(read_pickle(repeated), CMUS_ERROR_LIMIT);
     check_message("repeated", PATH, "'a': its storage is repeated");
@@ -478,8 +480,12 @@ static void small_files_stay_small(void) {
     check_message("dicts", PATH, "dicts are made of more");
     CU_ASSERT_EQUAL(read_parts(long_pickle, 1), CMUS_ERROR_LIMIT);
     check_message("bytes", PATH, "beyond the limit");
+    CU_ASSERT_EQUAL(read_parts(tensors, 3), CMUS_ERROR_LIMIT);
+    check_message("tensors", PATH, "more than 65536 tensors");
     CU_ASSERT_EQUAL(read_parts(shared, 3), CMUS_OK);
-    CU_ASSERT(cmus_peak_memory() < (size_t)600 << 20);
+#ifndef __SANITIZE_ADDRESS__ /* which keeps what was freed for a while */
+    CU_ASSERT(cmus_peak_memory() < (size_t)300 << 20);
+#endif
 }
 
 static void hostile_archives_are_refused(void) {
