@@ -83,7 +83,11 @@ cmus_status cmus_config_parse(const char *text, const char *name, const char *co
  * Free it with cmus_free(). */
 char *cmus_config_text(const cmus_config *config);
 
-/* SHA-256 of the lines of cmus_config_text() whose keys change results. */
+/* The lines of it whose keys change results: what is the same in all runs that give the same weights. Free it with
+ * cmus_free(). */
+char *cmus_config_results_text(const cmus_config *config);
+
+/* SHA-256 of cmus_config_results_text(). */
 void cmus_config_hash(const cmus_config *config, char text[CMUS_SHA256_TEXT]);
 
 /* One key's value as YAML; free with cmus_free(). */

@@ -38,7 +38,7 @@ void cmus_program_parse(const struct argp *parser, int rank, int argc, char **ar
         dup2(nothing, stream);
         close(nothing);
     }
-    argp_parse(parser, argc, argv, 0, NULL, input);
+    argp_parse(parser, argc, argv, ARGP_IN_ORDER, NULL, input);
     for (int stream = 1; rank != 0 && stream <= 2; stream++) {
         dup2(kept[stream - 1], stream);
         close(kept[stream - 1]);

@@ -10,6 +10,7 @@
 #include "cmus/log.h"
 #include "cmus/memory.h"
 #include "cmus/safetensors.h"
+#include "cmus/utf8.h"
 
 static const uint64_t HEADER_LIMIT = 100000000; /* as in the reference implementation */
 enum { PREFIX = 8 };
@@ -62,15 +63,18 @@ static cmus_status read_shape(const cmus_safetensors *file, const json_t *shape,
     if (!json_is_array(shape) || json_array_size(shape) > CMUS_STORED_DIMENSIONS)
         return bad_tensor(file, tensor->name, "its shape is no list of at most 8 sizes");
     tensor->dimensions = (int)json_array_size(shape);
-    tensor->elements = 1;
+    size_t product = 1; /* of the sizes that are not 0, so that their order does not matter */
+    bool empty = false;
     for (int i = 0; i < tensor->dimensions; i++) {
         const json_t *size = json_array_get(shape, (size_t)i);
         if (!json_is_integer(size) || json_integer_value(size) < 0)
             return bad_tensor(file, tensor->name, "its shape holds something that is no size");
         tensor->shape[i] = json_integer_value(size);
-        if (__builtin_mul_overflow(tensor->elements, (size_t)tensor->shape[i], &tensor->elements))
+        empty |= tensor->shape[i] == 0;
+        if (tensor->shape[i] > 0 && __builtin_mul_overflow(product, (size_t)tensor->shape[i], &product))
             return bad_tensor(file, tensor->name, "its shape overflows");
     }
+    tensor->elements = empty ? 0 : product;
     return CMUS_OK;
 }
 
@@ -93,6 +97,8 @@ static cmus_status read_tensor(cmus_safetensors *file, const char *name, const j
     file->tensors = cmus_grow(file->tensors, &file->capacity, file->count + 1, sizeof *file->tensors);
     cmus_stored_tensor *tensor = &file->tensors[file->count++];
     tensor->name = cmus_copy_string(name);
+    if (!cmus_utf8_is_clean(name))
+        return cmus_fail(CMUS_ERROR_FORMAT, "%s: the name of a tensor holds control characters", file->path);
     const char *type = json_string_value(json_object_get(entry, "dtype"));
     if (!type || type_bytes(type) == 0)
         return bad_tensor(file, name, "its dtype is missing or unknown");
@@ -136,13 +142,15 @@ static cmus_status check_cover(cmus_safetensors *file) {
     return CMUS_OK;
 }
 
-/* Texts only, by the rules of the format. */
+/* Texts only, by the rules of the format. Values may have several lines. */
 static cmus_status read_metadata(cmus_safetensors *file, const json_t *pairs) {
     if (!json_is_object(pairs))
         return cmus_fail(CMUS_ERROR_FORMAT, "%s: __metadata__ is no JSON object", file->path);
     const char *key;
     json_t *value;
     json_object_foreach((json_t *)pairs, key, value) {
+        if (!cmus_utf8_is_clean(key))
+            return cmus_fail(CMUS_ERROR_FORMAT, "%s: a key of __metadata__ holds control characters", file->path);
         if (!json_is_string(value))
             return cmus_fail(CMUS_ERROR_FORMAT, "%s: __metadata__: '%.200s' is no text", file->path, key);
         file->metadata =
@@ -154,7 +162,10 @@ static cmus_status read_metadata(cmus_safetensors *file, const json_t *pairs) {
 }
 
 static cmus_status read_header(cmus_safetensors *file, const char *text, size_t size) {
-    json_error_t error;
+    if (*text != '{')
+        return cmus_fail(CMUS_ERROR_FORMAT, "%s: the header is no JSON object: it does not begin with a brace",
+                         file->path);
+    json_error_t error; /* jansson refuses names given twice, at any depth, zeros in texts, and more than 2048 levels */
     json_t *header = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
     if (!header || !json_is_object(header)) {
         json_decref(header);
@@ -187,10 +198,8 @@ static cmus_status open_file(cmus_safetensors *file) {
     CMUS_TRY(read_at(file, 0, prefix, PREFIX));
     for (int i = PREFIX - 1; i >= 0; i--)
         length = length << 8 | prefix[i];
-    if (length > size - PREFIX)
-        return cmus_fail(CMUS_ERROR_FORMAT,
-                         "%s: no safetensors file, or cut short (a PyTorch .pth file is not accepted here)",
-                         file->path);
+    if (length < 2 || length > size - PREFIX)
+        return cmus_fail(CMUS_ERROR_FORMAT, "%s: no safetensors file, or cut short", file->path);
     if (length > HEADER_LIMIT)
         return cmus_fail(CMUS_ERROR_LIMIT, "%s: a header of %llu bytes is beyond the limit of %llu", file->path,
                          (unsigned long long)length, (unsigned long long)HEADER_LIMIT);

@@ -21,7 +21,7 @@ typedef struct prediction_run {
     int explained; /* the class that was named; -1: the predicted one of each case */
     own_case *own; /* [own_count]: of this rank, in the order of the source */
     int own_count;
-    int *rank_of;               /* [cases] */
+    bool *left_out;             /* [cases]: their images can't be read; known when all networks are through */
     struct case_pixels *pixels; /* images that were read once already */
 } prediction_run;
 
@@ -29,9 +29,11 @@ typedef struct prediction_run {
 struct case_pixels;
 struct case_pixels *cmus_case_pixels_create(const prediction_run *run);
 void cmus_case_pixels_free(struct case_pixels *pixels);
-/* *rgb [tem_count + 2][S][S][3]: TEM images, OM, IM of own case number `own`; valid until the next call. As
+/* *rgb [tem_count + 2][S][S][3]: TEM images, OM, IM of own case number `own`; valid until they are let go. As
  * cmus_case_source_read(). */
 cmus_status cmus_case_pixels_get(struct case_pixels *pixels, int own, const uint8_t **rgb);
+/* What was got until now is no longer needed. */
+void cmus_case_pixels_let_go(struct case_pixels *pixels);
 
 /* TEM images of a case that are used. */
 int cmus_used_tem(const prediction_run *run, int index);
