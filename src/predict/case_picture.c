@@ -24,7 +24,7 @@ enum {
     HEAD = 176, /* height of the facts */
     SINGLE_HEIGHT = 470,
     PAIR_HEIGHT = 450,
-    MOST_ROWS = 30 /* of TEM images: no more fit into what cairo draws, nor onto a desk */
+    MOST_ROWS = 20 /* of TEM images: no more fit into what cairo draws, nor onto a desk */
 };
 
 static const cmus_font HEADING = {30, true, CMUS_INK}, PLAIN = {24, false, CMUS_INK}, SMALL = {22, false, CMUS_MUTED};

@@ -229,7 +229,7 @@ static void other_sizes_are_refused(void) {
                   "'TEM_encoder.0.0.0.weight'",
                   hint);
     check_refused(file_of_network(net, "", ""), deep, "'TEM_encoder.0.5.2.norm1.weight'", hint);
-    check_refused(file_of_network(net, "", ""), flat, "'TEM_encoder.0.5.1.", hint);
+    check_refused(file_of_network(net, "", ""), flat, "_encoder.0.5.1.", hint);
     made_file *file = file_of_torchvision(net);
     source_of(file, "features.0.0.weight")->shape[1] = 1;
     check_refused(file, net, "'features.0.0.weight' is [8, 1, 4, 4]", "of other channels than RGB can't be used");
