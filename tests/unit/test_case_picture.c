@@ -403,7 +403,7 @@ static void page_stays_small(void) {
     }
     drawn.picture.om.attention = drawn.picture.im.attention = heat;
     char *page = write_page(&drawn.picture, NULL, NULL);
-    CU_ASSERT(strlen(page) < 2500000);
+    CU_ASSERT(strlen(page) < 2000000);
     cmus_free(page);
     cmus_free(noise);
     drawn_case_free(&drawn);
