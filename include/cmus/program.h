@@ -22,8 +22,8 @@ const char *cmus_git_revision(void);
 void cmus_program_begin(const char *name);
 
 /* Reads the command line of a program that several ranks run: help and usage errors are printed once, by rank 0.
- * Arguments come in their order among the options, so that an option may take several. */
-void cmus_program_parse(const struct argp *parser, int rank, int argc, char **argv, void *input);
+ * flags: those of argp_parse(), such as ARGP_IN_ORDER. */
+void cmus_program_parse(const struct argp *parser, unsigned flags, int rank, int argc, char **argv, void *input);
 
 /* Last call of each main: prints the kept message if status is not OK; returns the exit code. */
 int cmus_program_end(cmus_status status);

@@ -264,7 +264,7 @@ void cmus_pack_options_parse(int rank, int argc, char **argv, cmus_pack_options 
     *options = (cmus_pack_options){
         .image_size = 224, .shard_mb = 256, .decode = cmus_decode_defaults(), .scan = {.has = {true, true, true}}};
     static const struct argp parser = {table, parse, usage, description, NULL, NULL, NULL};
-    cmus_program_parse(&parser, rank, argc, argv, options);
+    cmus_program_parse(&parser, 0, rank, argc, argv, options);
 }
 
 void cmus_pack_options_free(cmus_pack_options *options) {

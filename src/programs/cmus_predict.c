@@ -235,7 +235,7 @@ int main(int argc, char **argv) {
             omp_set_num_threads(threads);
     }
     arguments given = {0};
-    cmus_program_parse(&parser, communicator.rank, argc, argv, &given);
+    cmus_program_parse(&parser, ARGP_IN_ORDER, communicator.rank, argc, argv, &given);
     cmus_log_quiet(given.quiet);
     cmus_status status = predict(&communicator, several, &given);
     texts *lists[] = {&given.weights, &given.trees, &given.tem, &given.prefixes, &given.overrides};

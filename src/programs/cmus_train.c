@@ -148,7 +148,7 @@ int main(int argc, char **argv) {
     cmus_program_begin("cmus-train");
     cmus_communicator communicator = cmus_communicator_begin(&argc, &argv, "cmus-train");
     arguments given = {0};
-    cmus_program_parse(&parser, communicator.rank, argc, argv, &given);
+    cmus_program_parse(&parser, 0, communicator.rank, argc, argv, &given);
     cmus_log_quiet(given.quiet);
     set_threads();
     cmus_status status = train(&communicator, &given);

@@ -97,8 +97,8 @@ cmus_status cmus_weights_inspect(cmus_state_dict *dict, const cmus_parameters *p
     if (status == CMUS_OK) {
         (json ? cmus_inspection_print_json : cmus_inspection_print)(&inspection, stream);
         if (fflush(stream) != 0 || ferror(stream))
-            status = cmus_fail(CMUS_ERROR_IO, "can't print what is in %s: %s", cmus_state_dict_path(dict),
-                               strerror(errno));
+            status =
+                cmus_fail(CMUS_ERROR_IO, "can't print what is in %s: %s", cmus_state_dict_path(dict), strerror(errno));
     }
     for (size_t i = 0; i < inspection.count; i++)
         cmus_free(inspection.views[i].to);

@@ -34,8 +34,8 @@ static json_t *tensor_json(const cmus_inspection *inspection, const cmus_tensor_
         json_array_append_new(shape, json_integer(view->tensor->shape[i]));
     for (size_t i = 0; i < view->to_count; i++)
         json_array_append_new(to, json_string(inspection->parameters->tensors[view->to[i]].name));
-    json_t *object = json_pack("{s:o, s:s, s:o}", "name", text_json(view->tensor->name), "type", view->tensor->type,
-                               "shape", shape);
+    json_t *object =
+        json_pack("{s:o, s:s, s:o}", "name", text_json(view->tensor->name), "type", view->tensor->type, "shape", shape);
     if (view->numbers) {
         json_object_set_new(object, "norm", json_real(view->norm));
         json_object_set_new(object, "smallest", json_real(view->low));

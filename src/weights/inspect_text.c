@@ -89,54 +89,52 @@ static void print_tensors(const cmus_inspection *inspection, FILE *stream) {
     }
 }
 
-/* The tensors of the network that stay as they are, by group. */
+/* The tensors of the network that stay as they are, counted by group: "CrossAttn (5 tensors)". */
 static void print_missing(const cmus_inspection *inspection, FILE *stream) {
     const cmus_parameters *parameters = inspection->parameters;
-    const char *group = "";
-    size_t length = 0, missing = 0;
-    for (size_t i = 0; i <= parameters->count; i++) {
-        const char *name = i < parameters->count ? parameters->tensors[i].name : "";
-        if (cmus_group_length(name) != length || strncmp(name, group, length) != 0) {
-            if (missing)
-                fprintf(stream, "  not loaded: %zu tensors of %.*s\n", missing, (int)length, group);
-            group = name;
-            length = cmus_group_length(name);
-            missing = 0;
-        }
-        missing += i < parameters->count && inspection->plan.steps[i].action == CMUS_WEIGHT_KEPT;
+    const char *separator = "  not loaded: ";
+    for (size_t i = 0, end; i < parameters->count; i = end) {
+        const char *name = parameters->tensors[i].name;
+        size_t length = cmus_group_length(name) + 1, missing = 0;
+        for (end = i; end < parameters->count && strncmp(parameters->tensors[end].name, name, length) == 0; end++)
+            missing += inspection->plan.steps[end].action == CMUS_WEIGHT_KEPT;
+        if (missing == 0)
+            continue;
+        fprintf(stream, "%s%.*s (%zu tensors)", separator, (int)length - 1, name, missing);
+        separator = ", ";
     }
+    if (inspection->plan.kept)
+        fprintf(stream, "\n");
 }
 
 /* What is left over, each reason once. */
 static void print_leftovers(const cmus_weight_plan *plan, FILE *stream) {
     for (size_t i = 0; i < plan->leftover_count; i++) {
-        const char *why = plan->leftovers[i].why;
-        size_t count = 0;
-        bool first = true;
+        const cmus_weight_leftover *leftover = &plan->leftovers[i];
+        size_t count = 0, before = 0;
         for (size_t j = 0; j < plan->leftover_count; j++) {
-            if (strcmp(plan->leftovers[j].why, why) != 0)
-                continue;
-            first &= j >= i;
-            count++;
+            bool same = strcmp(plan->leftovers[j].why, leftover->why) == 0;
+            count += same;
+            before += same && j < i;
         }
-        if (first)
-            fprintf(stream, "  left over: %zu tensors, %s%s\n", count, why,
-                    plan->leftovers[i].expected ? "" : " (not expected in such a file)");
+        if (before == 0)
+            fprintf(stream, "  left over: %s (%zu tensors)%s\n", leftover->why, count,
+                    leftover->expected ? "" : ", which is unexpected");
     }
 }
 
 static void print_network(const cmus_inspection *inspection, FILE *stream) {
+    const cmus_weight_plan *plan = &inspection->plan;
     fprintf(stream, "\nInto the network of %s (%zu tensors, %zu numbers)\n", inspection->network,
             inspection->parameters->count, inspection->parameters->size);
     if (inspection->misfit) {
-        fprintf(stream, "  it does not fit: %s\n", inspection->misfit);
+        fprintf(stream, "  does not fit: %s\n", inspection->misfit);
         return;
     }
-    char *text = cmus_weight_plan_text(&inspection->plan, inspection->parameters);
-    fprintf(stream, "  %s\n", text);
-    cmus_free(text);
+    fprintf(stream, "  %s: %zu tensors loaded, %zu resized%s\n", cmus_weight_names_text(plan->names), plan->loaded,
+            plan->resized, plan->kept ? "" : ": the whole network");
     print_missing(inspection, stream);
-    print_leftovers(&inspection->plan, stream);
+    print_leftovers(plan, stream);
 }
 
 void cmus_inspection_print(const cmus_inspection *inspection, FILE *stream) {

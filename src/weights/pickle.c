@@ -222,14 +222,15 @@ static cmus_status run_item(pickle_machine *machine, const pickle_argument *argu
     return put_items(machine, (cmus_pickle_kind)detail, machine->depth, count);
 }
 
-/* Every writer of pickles counts its memo from 0: a larger number would only take memory. */
+/* Writers count their memo from 0, or from 1 (Python 2): a number beyond the bytes so far would only take memory. */
 static cmus_status remember(pickle_machine *machine, size_t index) {
     cmus_pickle_value *value;
     CMUS_TRY(peek(machine, &value));
-    if (index > machine->memo_count)
-        return refuse(machine, "a place in the memo that is not the next one");
-    if (index == machine->memo_count)
-        machine->memo = cmus_grow(machine->memo, &machine->memo_capacity, ++machine->memo_count, sizeof *machine->memo);
+    if (index > machine->opcode_at)
+        return refuse(machine, "a place in the memo that is far from the others");
+    machine->memo = cmus_grow(machine->memo, &machine->memo_capacity, index + 1, sizeof *machine->memo);
+    if (machine->memo_count <= index)
+        machine->memo_count = index + 1;
     machine->memo[index] = value;
     return CMUS_OK;
 }
@@ -246,7 +247,7 @@ static cmus_status run_memoize(pickle_machine *machine, const pickle_argument *a
 
 static cmus_status run_get(pickle_machine *machine, const pickle_argument *argument, int detail) {
     (void)detail;
-    if ((size_t)argument->number >= machine->memo_count)
+    if ((size_t)argument->number >= machine->memo_count || !machine->memo[argument->number])
         return refuse(machine, "a place in the memo that is empty");
     return push(machine, machine->memo[argument->number]);
 }

@@ -12,7 +12,7 @@
 #include "pth_source.h"
 #include "pth_tensor.h"
 
-enum { NAME_LIMIT = 1024, HEAD = 16, NO_STORAGE = -1 };
+enum { NAME_LIMIT = 1024, TENSORS_LIMIT = 1 << 16, HEAD = 16, NO_STORAGE = -1 };
 
 /* Tensors may overlap (tied weights, expanded ones), but a small file shall not become a large number of elements. */
 static const uint64_t REPEATED_LIMIT = 16, REPEATED_BYTES = (uint64_t)64 << 20;
@@ -53,6 +53,8 @@ static cmus_status copy_name(const cmus_pth *file, const cmus_pickle_value *key,
 }
 
 static cmus_status add_tensor(cmus_pth *file, const cmus_pickle_value *key, const cmus_pickle_tensor *from) {
+    if (file->count == TENSORS_LIMIT)
+        return cmus_fail(CMUS_ERROR_LIMIT, "%s: more than %d tensors", file->path, TENSORS_LIMIT);
     file->tensors = cmus_grow(file->tensors, &file->capacity, file->count + 1, sizeof *file->tensors);
     file->layouts = cmus_grow(file->layouts, &file->layout_capacity, file->count + 1, sizeof *file->layouts);
     cmus_stored_tensor *tensor = &file->tensors[file->count];

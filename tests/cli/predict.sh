@@ -150,7 +150,7 @@ contains explained/explain/index.html .html MN
 name=class
 predict --weights $one --data data --fold 0 --explain --class MN
 refused 2 -- --weights $one --data data --class MN --out refused
-refused 1 "FSGS" "IgAN" -- --weights $one --data data --explain --class FSGS --out refused
+refused 2 "FSGS" "IgAN" -- --weights $one --data data --explain --class FSGS --out refused
 
 # What is refused.
 name=refusals
@@ -160,13 +160,13 @@ refused 2 "one of --data" -- --weights $one --data data --cases phantom/cases --
 refused 2 "--tem is needed" -- --weights $one --om a.jpg --im b.jpg --out refused
 refused 1 "nowhere" -- --weights nowhere --data data --out refused
 refused 1 "nowhere" -- --weights $one --data nowhere --out refused
-refused 1 "is named twice" -- --weights $one $one --data data --out refused
+refused 2 "is named twice" -- --weights $one $one --data data --out refused
 refused 1 "last/weights.safetensors" -- --weights $one run/fold-1/last/weights.safetensors.missing last/weights.safetensors --data data --out refused
 refused 1 "holdout" -- --weights $one --data data --fold holdout --out refused
 "$bin/cmus-pack" phantom/cases --out data32 --size 32 > log 2>&1
 refused 1 "32" "64" -- --weights $one --data data32 --out refused
 mkdir full && touch full/file
-refused 1 "is not empty" -- --weights $one --data data --out full
+refused 2 "is not empty" -- --weights $one --data data --out full
 rm -r full
 head -c 100000 $one > short.safetensors
 refused 1 short.safetensors -- --weights short.safetensors --data data --out refused

@@ -207,8 +207,69 @@ def manifest(folder):
         (folder / name).write_bytes(bytes([options]) + text.encode())
 
 
+def safetensors(folder):
+    """The first byte: 1, a whole file; even, a header, with half as many bytes of data behind it."""
+    def entry(kind, shape, begin, end):
+        return '{"dtype":"%s","shape":%s,"data_offsets":[%d,%d]}' % (kind, shape, begin, end)
+    two = '{"__metadata__":{"format":"pt"},"a":%s,"b.c":%s}' % (entry("F32", "[2,3]", 0, 24), entry("I64", "[]", 24, 32))
+    texts = {
+        "two": (32, two),
+        "kinds": (35, "{" + ",".join('"%s":%s' % (kind, entry(kind, "[1]", begin, end)) for kind, begin, end in (
+            ("F64", 0, 8), ("BF16", 8, 10), ("F16", 10, 12), ("U8", 12, 13), ("BOOL", 13, 14), ("I32", 14, 18), ("U64", 18, 26),
+            ("I8", 26, 27), ("I16", 27, 29), ("U16", 29, 31), ("U32", 31, 35))) + "}"),
+        "empty": (0, '{"a":%s}' % entry("F32", "[0,4]", 0, 0)),
+        "nothing": (0, "{}  "),
+        "metadata": (0, '{"__metadata__":{"a":"1\\n2","b":""}}'),
+        "large": (0, '{"a":%s}' % entry("F32", "[4611686018427387904,4]", 0, 0)),
+        "hole": (12, '{"a":%s}' % entry("F32", "[2]", 4, 12)),
+        "overlap": (12, '{"a":%s,"b":%s}' % (entry("F32", "[2]", 0, 8), entry("F32", "[2]", 4, 12))),
+        "twice": (8, '{"a":%s,"a":%s}' % (entry("F32", "[1]", 0, 4), entry("F32", "[1]", 4, 8))),
+        "deep": (0, '{"a":' + "[" * 40),
+    }
+    for name, (count, text) in texts.items():
+        (folder / name).write_bytes(bytes([2 * count]) + text.encode())
+    (folder / "whole").write_bytes(b"\1" + struct.pack("<Q", len(two)) + two.encode() + bytes(32))
+    (folder / "cut").write_bytes(b"\1" + struct.pack("<Q", len(two)) + two.encode() + bytes(31))
+    (folder / "long").write_bytes(b"\1" + struct.pack("<Q", 1 << 40) + two.encode())
+
+
+def pth(folder):
+    """Files of PyTorch (tests/golden/pth), and pickles for the archive of fuzz_pth.c, behind a byte that is 0 or 1."""
+    golden = Path(__file__).parent.parent / "golden" / "pth"
+    for name in ("zip", "legacy", "checkpoint", "checkpoint_legacy", "pytorch2_big", "script"):
+        (folder / f"{name}.pth").write_bytes((golden / f"{name}.pth").read_bytes())
+
+    def text(value):
+        return b"X" + struct.pack("<I", len(value)) + value
+
+    def tensor(kind, key, count, offset, sizes, strides):
+        storage = b"(" + text(b"storage") + b"ctorch\n%sStorage\n" % kind + text(key) + text(b"cpu") + b"K%ctQ" % count
+        return b"ctorch._utils\n_rebuild_tensor_v2\n(" + storage + b"K%c" % offset + sizes + strides + b"\x89}tR"
+    plain = tensor(b"Float", b"0", 12, 0, b"K\3K\4\x86", b"K\4K\1\x86")
+    pickles = {
+        "plain": b"}" + text(b"a") + plain + b"s.",
+        "steps": b"}" + text(b"a") + tensor(b"Float", b"0", 12, 1, b"K\2K\2\x86", b"K\1K\3\x86") + b"s.",
+        "expanded": b"}" + text(b"a") + tensor(b"Float", b"0", 12, 1, b"K\2K\5\x86", b"K\0K\0\x86") + b"s.",
+        "kinds": b"}(" + b"".join(text(kind) + tensor(kind, key, count, 0, b"K%c\x85" % count, b"K\1\x85") for kind, key, count in (
+            (b"Half", b"1", 4), (b"Long", b"2", 2), (b"Bool", b"3", 1), (b"Double", b"4", 0))) + b"u.",
+        "nested": b"}" + text(b"net") + b"}" + text(b"a") + plain + b"ss.",
+        "parameter": b"ccollections\nOrderedDict\n)R" + text(b"a") + b"ctorch._utils\n_rebuild_parameter\n" + plain + b"\x88}\x87Rs}"
+                     + text(b"_metadata") + b"}sb.",
+        "pairs": b"ccollections\nOrderedDict\n](](U\1a" + plain + b"ee\x85R.",
+        "shared": b"}" + text(b"a") + plain + b"q\0s" + text(b"b") + b"h\0s.",
+        "itself": b"}q\0" + text(b"a") + b"h\0s" + text(b"b") + plain + b"s.",
+        "protocol4": b"\x95" + bytes(8) + b"}\x94\x8c\1a\x94" + plain + b"\x94sK\1\x8c\5torch\x8c\4Size\x93)\x85Rs.",
+        "numbers": b"}(K\1J\1\0\0\0M\1\0G" + bytes(8) + b"\x8a\1\1\x8a\12" + bytes(10) + b"N\x88\x89B\1\0\0\0aC\1a]K\1a](K\1eK\2u.",
+        "system": b"cos\nsystem\n" + text(b"true") + b"\x85R.",
+        "module": b"(" + text(b"module") + b"tQ.",
+    }
+    for name, pickle in pickles.items():
+        (folder / name).write_bytes(b"\0\x80\2" + pickle)
+    (folder / "big").write_bytes(b"\1\x80\2" + pickles["kinds"])
+
+
 def main():
-    for make in (jpeg, png, tiff, manifest, shard):
+    for make in (jpeg, png, tiff, manifest, shard, safetensors, pth):
         folder = Path(sys.argv[1]) / make.__name__
         folder.mkdir(parents=True, exist_ok=True)
         make(folder)

@@ -79,12 +79,12 @@ static void write_image(const char *path, int shade, int bits) {
     CU_ASSERT_EQUAL_FATAL(cmus_file_write(path, file.bytes, file.size + bytes), CMUS_OK);
 }
 
-/* An image in the tree: its shade is the sum of the path's bytes, so that each differs from others. */
+/* The shade of an image in the tree, by its path, so that most differ from each other. */
 static int shade_of(const char *name) {
-    int sum = 0;
+    unsigned sum = 0;
     for (; *name; name++)
-        sum = sum * 31 + *name;
-    return 1 + abs(sum) % 200;
+        sum = sum * 31 + (unsigned char)*name;
+    return 1 + (int)(sum % 200);
 }
 
 static char *tree_path(const char *name) {
@@ -354,6 +354,9 @@ static void test_tree_of_classes(void) {
     CU_ASSERT_EQUAL(tem[2 * IMAGE], 0);
     CU_ASSERT_EQUAL(cmus_case_source_read(source, 2, 0, om, im, tem), CMUS_OK);
     CU_ASSERT(is_image(tem + 2 * IMAGE, "B/10/TEM_11.tif"));
+    CU_ASSERT_EQUAL(cmus_case_source_read(source, 0, 3, om, im, tem), CMUS_OK); /* more than there are */
+    CU_ASSERT(is_image(tem + IMAGE, "A/9/TEM_10.tif"));
+    CU_ASSERT(is_image(tem + 2 * IMAGE, "B/10/TEM_11.tif"));
     cmus_case_source_close(source);
 }
 
@@ -500,6 +503,50 @@ static void test_skipping(void) {
     refuse_tree(&plain, CMUS_ERROR_DATA, "1 defects");
     cmus_folder_remove(tree);
     refuse_tree(&plain, CMUS_ERROR_NOT_FOUND, tree);
+}
+
+/* Folders whose names can't be parts of ids: of a class, and of a case. */
+static void test_bad_names(void) {
+    cmus_case_source_options skip = plain;
+    skip.skip_errors = true;
+    begin_tree();
+    add_case("A/9", 1);
+    add_case("\xFF/10", 1);
+    refuse_tree(&plain, CMUS_ERROR_DATA, "1 defects");
+    cmus_case_source *source = open_tree(&skip);
+    CU_ASSERT_EQUAL(cmus_case_source_count(source), 1);
+    CU_ASSERT_EQUAL(cmus_case_source_rejected(source), 1);
+    cmus_case_source_close(source);
+    begin_tree();
+    add_case("9", 1);
+    add_case("\xFF", 1);
+    refuse_tree(&plain, CMUS_ERROR_DATA, "1 defects");
+    source = open_tree(&skip);
+    CU_ASSERT_EQUAL(cmus_case_source_count(source), 1);
+    CU_ASSERT_EQUAL(cmus_case_source_rejected(source), 1);
+    cmus_case_source_close(source);
+}
+
+/* What all ranks but one are asked for. */
+static void test_quiet(void) {
+    static const char labels[] = "case_source_labels.csv";
+    cmus_case_source_options options = plain;
+    cmus_case_source *source;
+    options.images = "{\"resize\": \"box\"}";
+    options.labels = labels;
+    write_text(labels, "case_id,class\nx,y\n");
+    write_dataset(true, true, true);
+    begin_tree();
+    add_case("9", 1);
+    write_text("case_source_tree/notes.txt", "-");
+    listen();
+    CU_ASSERT_EQUAL(cmus_case_source_open_data(data_folder, NULL, &options, &source), CMUS_OK);
+    cmus_case_source_close(source);
+    source = open_tree(&options);
+    cmus_case_source_close(source);
+    end_listening();
+    unlink(labels);
+    CU_ASSERT_STRING_EQUAL(said, "");
 }
 
 static void test_prefixes(void) {
@@ -705,6 +752,8 @@ int main(void) {
         {"equal ids", test_equal_ids},
         {"missing modalities", test_missing},
         {"cases with errors are left out", test_skipping},
+        {"names that can't be ids", test_bad_names},
+        {"nothing is said", test_quiet},
         {"prefixes", test_prefixes},
         {"damaged files", test_damage},
         {"files one by one", test_files},

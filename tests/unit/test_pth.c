@@ -365,6 +365,7 @@ static const struct {
     {BYTES(SHAPED("K\0", "K\0" LARGE LARGE "\x87", "K\0K\0K\0\x87")), "overflows"},
     {BYTES(SHAPED("K\0", "J\xff\xff\xff\xff\x85", "K\1\x85")), "no size"},
     {BYTES(SHAPED("K\0", "K\2\x85", "J\xff\xff\xff\xff\x85")), "no size"},
+    {BYTES(SHAPED("K\0", "\x8a\1\xff\x85", "K\1\x85")), "no size"},
     {BYTES(SHAPED("K\0", "K\2\x85", ")")), "1 sizes and 0 strides"},
     {BYTES(SHAPED("K\0", "K\2", "K\1\x85")), "no tuple"},
     {BYTES(SHAPED("K\0", "(K\1K\1K\1K\1K\1K\1K\1K\1K\1t", ")")), "no tuple of at most 8"},
@@ -383,8 +384,9 @@ static const struct {
     {BYTES("\x80\2}(X\1\0\0\0aK\1X\1\0\0\0bu."), "a key without a value"},
     {BYTES("\x80\2]X\1\0\0\0a" RIGHT "s."), "no dict"},
     {BYTES("\x80\2}K\1a."), "no list"},
-    {BYTES("\x80\2}r\xf0\xff\xff\x7f."), "not the next one"},
+    {BYTES("\x80\2}r\xf0\xff\xff\x7f."), "far from the others"},
     {BYTES("\x80\2h\0."), "that is empty"},
+    {BYTES("\x80\2}q\2h\1."), "that is empty"},
     {BYTES("\x80\2j\xff\xff\xff\xff."), "that is empty"},
     {BYTES("\x80\2q\0."), "too few values"},
     {BYTES("\x80\2."), "too few values"},
@@ -420,8 +422,8 @@ static void hostile_pickles_are_refused(void) {
 static void odd_pickles_are_read(void) {
     static const bytes right[] = {
         BYTES("\x80\2}X\1\0\0\0a" RIGHT "s."),
-        /* of Python 2: an OrderedDict of a list of pairs, texts of bytes */
-        BYTES("\x80\2ccollections\nOrderedDict\n](](U\1a" RIGHT "ee\x85R."),
+        /* of Python 2: an OrderedDict of a list of pairs, texts of bytes, a memo that begins at 1 */
+        BYTES("\x80\2ccollections\nOrderedDict\nq\1](](U\1aq\2" RIGHT "ee\x85R."),
         /* a dict that contains itself, under "net" too */
         BYTES("\x80\2}q\0(X\1\0\0\0ah\0X\3\0\0\0neth\0X\1\0\0\0b" RIGHT "u."),
         /* beside the tensors: None, a list, bytes, a float, a number as key */
@@ -467,6 +469,8 @@ static void small_files_stay_small(void) {
     static const pickle_part shared[] = {{BYTES("\x80\2}X\1\0\0\0z)"), 1}, /* each tuple holds the one before twice */
                                          {BYTES("q\0h\0\x86"), 100000},
                                          {BYTES("sX\1\0\0\0a" RIGHT "s."), 1}};
+    static const pickle_part tensors[] = {
+        {BYTES("\x80\2}(X\1\0\0\0aq\0" RIGHT "q\1"), 1}, {BYTES("h\0h\1"), 100000}, {BYTES("u."), 1}};
     static const bytes repeated = BYTES(SHAPED("K\0", "J\0\0\0\x40\x85", "K\0\x85"));
     CU_ASSERT_EQUAL(read_pickle(repeated), CMUS_ERROR_LIMIT);
     check_message("repeated", PATH, "'a': its storage is repeated");
@@ -478,8 +482,12 @@ static void small_files_stay_small(void) {
     check_message("dicts", PATH, "dicts are made of more");
     CU_ASSERT_EQUAL(read_parts(long_pickle, 1), CMUS_ERROR_LIMIT);
     check_message("bytes", PATH, "beyond the limit");
+    CU_ASSERT_EQUAL(read_parts(tensors, 3), CMUS_ERROR_LIMIT);
+    check_message("tensors", PATH, "more than 65536 tensors");
     CU_ASSERT_EQUAL(read_parts(shared, 3), CMUS_OK);
-    CU_ASSERT(cmus_peak_memory() < (size_t)600 << 20);
+#ifndef __SANITIZE_ADDRESS__ /* which keeps what was freed for a while */
+    CU_ASSERT(cmus_peak_memory() < (size_t)300 << 20);
+#endif
 }
 
 static void hostile_archives_are_refused(void) {
@@ -521,7 +529,40 @@ static void names_given_twice_are_refused(void) {
         if (at[10] < '0' || at[10] > '9')
             at[9] = '0';
     CU_ASSERT_EQUAL(read_bytes(data, size), CMUS_ERROR_FORMAT);
+    check_message("twice", PATH, "or that of another one");
     cmus_free(data);
+}
+
+/* Made by hand: what PyTorch of before 1.6 writes first, a pickle, the keys of the storages, the storages. */
+static void hostile_files_of_before_1_6(void) {
+#define FIRST "\x80\2\x8a\12\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.\x80\2M\xe9\3.\x80\2}."
+#define KEYS(first, second) "\x80\2](X\1\0\0\0" first "X\1\0\0\0" second "e."
+#define NONE TENSOR(STORAGE("Float", "0", "K\0"), "K\0", "K\0\x85", "K\1\x85")
+#define OTHER STORAGE("Float", "1", "K\0")
+#define COUNT "\0\0\0\0\0\0\0\0"
+    static const bytes right =
+        BYTES(FIRST "\x80\2}X\1\0\0\0a" NONE "sX\1\0\0\0b" OTHER "s." KEYS("1", "0") COUNT COUNT);
+    static const struct {
+        bytes file;
+        const char *message;
+    } files[] = {
+        {BYTES(FIRST "\x80\2}X\1\0\0\0a" NONE "sX\1\0\0\0b" OTHER "s." KEYS("1", "1") COUNT COUNT), "names one twice"},
+        {BYTES(FIRST "\x80\2}X\1\0\0\0a" NONE "sX\1\0\0\0b" OTHER "s." KEYS("1", "2") COUNT COUNT), "not that of"},
+        {BYTES(FIRST "\x80\2}X\1\0\0\0a" NONE "s." KEYS("0", "1") COUNT COUNT), "not that of"},
+        {BYTES(FIRST "\x80\2}X\1\0\0\0a" NONE "sX\1\0\0\0b" OTHER "s.\x80\2](K\1K\2e." COUNT COUNT), "not that of"},
+        /* so many elements that their bytes lead back in the file */
+        {BYTES(FIRST "\x80\2}X\1\0\0\0a" STORAGE(
+             "Float", "0", "\x8a\10\xff\xff\xff\xff\xff\xff\xff\x3f") "s.\x80\2]"
+                                                                      "X\1\0\0\0"
+                                                                      "0"
+                                                                      "a.\xff\xff\xff\xff\xff\xff\xff\x3f"),
+         "cut short"},
+    };
+    CU_ASSERT_EQUAL(read_bytes(right.data, right.size), CMUS_OK);
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        CU_ASSERT_EQUAL(read_bytes(files[i].file.data, files[i].file.size), CMUS_ERROR_FORMAT);
+        check_message(files[i].message, PATH, files[i].message);
+    }
 }
 
 int main(void) {
@@ -538,6 +579,7 @@ int main(void) {
         {"small files stay small", small_files_stay_small},
         {"hostile archives are refused", hostile_archives_are_refused},
         {"names given twice are refused", names_given_twice_are_refused},
+        {"hostile files of before 1.6", hostile_files_of_before_1_6},
     };
     return unit_main("pth", tests, sizeof tests / sizeof tests[0]);
 }
