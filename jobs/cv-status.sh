@@ -12,7 +12,8 @@ Usage: cv-status.sh RUN
 
 Shows the folds of RUN, made by submit-cv.sh or run-local.sh (or a point of a grid, or all of a grid), a line each:
 
-  fold      N of RUN/fold-N; with repeats also which repeat and fold that is
+  fold      N of RUN/fold-N; with repeats also which repeat and fold that is; all: the final model on every case, if
+            cmus-train --fold all was started by hand
   state     waiting    not begun yet
             running
             requeued   will begin again from its checkpoint
@@ -116,9 +117,31 @@ show_fold() { # N
   node=$(sed -n 's/^== start .* on \(.*\), job .*/\1/p' "$run/logs/fold-$n.log" 2>/dev/null | tail -n 1) || true
   find_state "$n"
   find_progress "$n"
+  show_row "$title" "${node:--}" "$((starts > 1 ? starts - 1 : 0))"
+}
+
+show_row() { # TITLE NODE RESTARTS: what find_state and find_progress have set
   [ "$state" != finished ] || left=-
-  printf "%-${width}s  %-8s  %9s  %8s  %8s  %9s  %-12s  %8d  %s\n" "$title" "$state" "$epoch" "$loss" "$accuracy" "$left" \
-    "${node:--}" "$((starts > 1 ? starts - 1 : 0))" "$why"
+  printf "%-${width}s  %-8s  %9s  %8s  %8s  %9s  %-12s  %8s  %s\n" "$1" "$state" "$epoch" "$loss" "$accuracy" "$left" \
+    "$2" "$3" "$why"
+}
+
+# The final model on every case, if there is one: cmus-train --fold all is not started by these scripts.
+show_all() {
+  local folder=$run/fold-all state=stopped why='cmus-train --fold all --resume continues it' epoch loss accuracy left
+  local cases batch epochs updates_per_epoch
+  [ -f "$folder/run.json" ] || return 0
+  if fold_finished all; then
+    state=finished why=''
+  elif is_alive all; then
+    state=running why=''
+  fi
+  cases=$(sed -n 's/^ *"training_cases": \([0-9]*\).*/\1/p' "$folder/run.json")
+  batch=$(sed -n 's/^batch: \([0-9]*\).*/\1/p' "$folder/config.yaml")
+  epochs=$(sed -n 's/^epochs: \([0-9]*\).*/\1/p' "$folder/config.yaml")
+  updates_per_epoch=$(((cases + batch - 1) / batch))
+  find_progress all
+  show_row all - -
 }
 
 show_report() {
@@ -141,6 +164,7 @@ show_run() { # RUN
   for ((n = 0; n < folds * repeats; n++)); do
     show_fold "$n"
   done
+  show_all
   show_report
 }
 

@@ -24,6 +24,11 @@ typedef struct cmus_position {
     double joules;        /* of all that is done, on all hosts; NaN: not known */
 } cmus_position;
 
+/* Writes weights with the metadata by which the file is complete in itself (weights.h). Only keys that change results
+ * are in it: the same weights give the same bytes, whatever the machine and the ranks they were computed on. IO. */
+cmus_status cmus_checkpoint_write_weights(const char *path, const cmus_run_identity *identity,
+                                          const cmus_parameters *parameters, const float *weights);
+
 /* Replaces FOLD/last. On failure (IO, such as no space left) what was there stays and last.new is removed. */
 cmus_status cmus_checkpoint_write(const char *fold_folder, const cmus_run_identity *identity, cmus_position position,
                                   const cmus_parameters *parameters, const float *weights, const cmus_moments *moments);

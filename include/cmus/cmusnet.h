@@ -117,6 +117,10 @@ typedef struct cmus_net cmus_net;
 cmus_status cmus_net_create(const cmus_net_config *config, bool training, cmus_net **net);
 void cmus_net_free(cmus_net *net);
 
+/* The table of the parameters of such a network, without making one: it takes no memory for weights. CONFIG. Free it
+ * with cmus_parameters_free(). */
+cmus_status cmus_net_describe(const cmus_net_config *config, cmus_parameters *parameters);
+
 const cmus_net_config *cmus_net_configuration(const cmus_net *net);
 const cmus_parameters *cmus_net_parameters(const cmus_net *net);
 /* Flat buffers of cmus_net_parameters(net)->size floats, owned by the network. */
@@ -187,6 +191,20 @@ void cmus_net_encoding_free(cmus_encoding *encoding);
  * encoders, and used [images] says which images have any gradient: the map of the others in d_maps is undefined. */
 void cmus_net_fuse(cmus_net *net, const cmus_case *cases, int count, const float *maps, double scale, float *d_maps,
                    bool *used, cmus_case_result *results);
+
+/* Tokens of a feature map. */
+int cmus_net_tokens(const cmus_net *net);
+/* Softmaxes of the cross-modal attention between two maps: 1 in the published form, else one a head. */
+int cmus_net_softmaxes(const cmus_net *net);
+
+/* How one logit of one case follows from its maps: [tem_count + 2][map size], TEM images, OM, IM. Of the case only
+ * tem_count is used; nothing is dropped. d_maps [tem_count + 2][map size] = d(logit of `head`, `class_number`)/d(maps),
+ * of TEM image k its weight in the bag times that of the bag's map, as the weights are constants: 0 for images that
+ * are left out. All 0 too where head_relu made the logit 0. attention[CMUS_OM], attention[CMUS_IM] (each may be NULL)
+ * [softmaxes][tokens][tokens]: the probabilities by which each token of TEM (row) looks at each of OM or IM (column);
+ * attention[CMUS_TEM] is not used. Networks need not be made for training; the gradient buffer is left alone. */
+void cmus_net_logit_gradient(const cmus_net *net, const cmus_case *one, const float *maps, cmus_head head,
+                             int class_number, float *d_maps, float *const attention[CMUS_MODALITIES]);
 
 /* Adds to the gradient buffer what the images give for d_maps [count][map size] (overwritten), in the encoding's order;
  * images that are not `used` cost nothing. Encoders are done in the order IM, OM, TEM. `passage` (NULL: none) is told

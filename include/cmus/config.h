@@ -75,11 +75,19 @@ void cmus_config_defaults(cmus_config *config);
  * together; the message names file, line and key. NOT_FOUND, IO, LIMIT. */
 cmus_status cmus_config_read(const char *path, const char *const *overrides, size_t count, cmus_config *config);
 
+/* The same from a text; `name` says where it is from, in messages. */
+cmus_status cmus_config_parse(const char *text, const char *name, const char *const *overrides, size_t count,
+                              cmus_config *config);
+
 /* The configuration as YAML, every key in the order of the table, for cmus_config_read() to give the same values again.
  * Free it with cmus_free(). */
 char *cmus_config_text(const cmus_config *config);
 
-/* SHA-256 of the lines of cmus_config_text() whose keys change results. */
+/* The lines of it whose keys change results: what is the same in all runs that give the same weights. Free it with
+ * cmus_free(). */
+char *cmus_config_results_text(const cmus_config *config);
+
+/* SHA-256 of cmus_config_results_text(). */
 void cmus_config_hash(const cmus_config *config, char text[CMUS_SHA256_TEXT]);
 
 /* One key's value as YAML; free with cmus_free(). */

@@ -31,11 +31,14 @@ typedef struct cmus_cross_attention_tape {
 cmus_cross_attention cmus_cross_attention_create(cmus_parameters *parameters, const char *prefix, int tokens,
                                                  int channels, int heads, bool multihead);
 
+/* Softmaxes of a map: 1 in the published form, else one a head. */
+int cmus_cross_attention_softmaxes(const cmus_cross_attention *attention);
+
 /* out and other: [2 * cases * N][C], OM of all cases, then IM; tem: [cases * N][C]. */
 void cmus_cross_attention_forward(const cmus_cross_attention *attention, const float *weights, float *out,
                                   const float *tem, const float *other, int cases, cmus_cross_attention_tape *tape);
 
-/* d_other = gradient, d_tem += gradient, parameter gradients += in the flat `gradient`. */
+/* d_other = gradient, d_tem += gradient, parameter gradients += in the flat `gradient` (NULL: not needed). */
 void cmus_cross_attention_backward(const cmus_cross_attention *attention, const float *weights, float *gradient,
                                    float *d_tem, float *d_other, const float *d_out, const float *tem,
                                    const float *other, int cases, const cmus_cross_attention_tape *tape);

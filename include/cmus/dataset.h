@@ -47,6 +47,8 @@ cmus_status cmus_dataset_needs_all(const cmus_dataset *dataset, const char *fold
 cmus_case_info cmus_dataset_case(const cmus_dataset *dataset, int index);
 /* The case of that id, or -1. */
 int cmus_dataset_find(const cmus_dataset *dataset, const char *case_id);
+/* "options" of dataset.json: how the images were made, as the text of a JSON object without blanks. */
+const char *cmus_dataset_options(const cmus_dataset *dataset);
 /* SHA-256 of dataset.json, which holds those of all shards: names the data set in run.json. */
 const char *cmus_dataset_hash(const cmus_dataset *dataset);
 
@@ -54,6 +56,11 @@ const char *cmus_dataset_hash(const cmus_dataset *dataset);
  * (fatal otherwise, and if the data set lacks that modality). Only this image is read from the file. The buffer is the
  * caller's. FORMAT or CHECKSUM (a Fletcher-32 that does not hold) names shard and case. */
 cmus_status cmus_dataset_read_image(cmus_dataset *dataset, int index, cmus_image_kind kind, int image, uint8_t *rgb);
+
+/* The file that the image came from, as /source has it: <class>/<patient>/<file>, as in a manifest, or a hashed name.
+ * `image` as above; owned by the data set. The first call for a case of a shard reads all names in that shard. FORMAT.
+ */
+cmus_status cmus_dataset_source(cmus_dataset *dataset, int index, cmus_image_kind kind, int image, const char **file);
 
 /* Reads the images of a case as RGB bytes [S][S][3]; gray is repeated. om, im: one image; tem: the first
  * min(tem_count, max_tem) images (max_tem 0: all). The buffers are the caller's; that of a modality which the data set

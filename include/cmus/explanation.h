@@ -4,6 +4,13 @@
  * the mean over the tokens of d(logit of the class) / d(map); the heat of a token is the positive part of the weighted
  * sum of its channels. For a TEM image the gradient goes through its weight in the bag: an image that is left out has
  * no heat. CMSA attention: how much the TEM tokens together look at each token of OM and of IM.
+ *
+ * The map is taken behind the encoder's last LayerNorm and in front of the bag and of the cross-modal attention. There
+ * a token is still a place of one image: the bag's map mixes the TEM images, and the published attention reads
+ * [channels, tokens] again as [tokens, channels], so that a row behind it is no place any more. In front of the
+ * LayerNorm the tokens would have scales of their own, which no head sees. The gradient of OM and IM holds all ways to
+ * the logit: past the attention, through its values and through its keys; that of TEM the ways through its queries,
+ * too. The weights of the bag are constants, in the explanation as in the training.
  */
 #ifndef CMUS_EXPLANATION_H
 #define CMUS_EXPLANATION_H
@@ -22,7 +29,7 @@ typedef struct cmus_explanation {
  * what cmus_net_encode() gave for the case's TEM images, OM, IM. Of the case only tem_count is used. Works on networks
  * that were made without training. With head_relu a head whose logit is 0 gives no heat. Free it with
  * cmus_explanation_free(). */
-void cmus_explain(cmus_net *net, const cmus_case *one, const float *maps, cmus_head head, int class_number,
+void cmus_explain(const cmus_net *net, const cmus_case *one, const float *maps, cmus_head head, int class_number,
                   cmus_explanation *explanation);
 void cmus_explanation_free(cmus_explanation *explanation);
 

@@ -102,5 +102,7 @@ cmus_status cmus_manifest_check(const char *folder);
 
 /* The same for one of the files, which the manifest must list: CHECKSUM if it does not. */
 cmus_status cmus_manifest_check_file(const char *folder, const char *name);
+/* The same for a file whose SHA-256 is known: it is not read again. */
+cmus_status cmus_manifest_check_known(const char *folder, const char *name, const char *sha256);
 
 #endif

@@ -39,9 +39,14 @@ void cmus_heads_forward(const cmus_heads *heads, const float *weights, const flo
 void cmus_heads_result(const cmus_heads *heads, const cmus_heads_tape *tape, int index, int label,
                        cmus_case_result *result);
 
-/* d_pooled[m] [cases][C] = scale * gradient of the sum of the weighted losses; parameter gradients +=. */
+/* d_logits[h] [cases][classes] = scale * gradient of the sum of the weighted losses. */
+void cmus_heads_loss_backward(const cmus_heads *heads, const cmus_heads_tape *tape, const int *labels, double scale,
+                              int cases, float *const d_logits[CMUS_HEADS]);
+
+/* d_pooled[m] [cases][C] = gradient, from d_logits[h] [cases][classes], which are overwritten: what the ReLU of the
+ * modalities stops becomes 0. Parameter gradients += in the flat `gradient` (NULL: not needed). */
 void cmus_heads_backward(const cmus_heads *heads, const float *weights, float *gradient, const cmus_heads_tape *tape,
-                         const int *labels, double scale, int cases, float *const d_pooled[CMUS_MODALITIES]);
+                         float *const d_logits[CMUS_HEADS], int cases, float *const d_pooled[CMUS_MODALITIES]);
 
 void cmus_heads_free(cmus_heads_tape *tape);
 

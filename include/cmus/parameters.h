@@ -57,6 +57,11 @@ const cmus_tensor *cmus_parameters_find(const cmus_parameters *parameters, const
 /* Fills `weights` [size] by each tensor's rule; element i of a tensor depends on (seed, name, i) only. */
 void cmus_parameters_initialize(const cmus_parameters *parameters, uint64_t seed, float *weights);
 
+/* The place of a tensor in a flat buffer of gradients; NULL if there is none, as for inference. */
+static inline float *cmus_gradient_at(float *gradient, size_t offset) {
+    return gradient ? gradient + offset : NULL;
+}
+
 void cmus_parameters_free(cmus_parameters *parameters);
 
 #endif

@@ -86,7 +86,8 @@ const char *cmus_products_description(void);
 void cmus_linear_forward(float *out, const float *in, const float *weight, const float *bias, int rows, int inputs,
                          int outputs);
 
-/* d_weight += d_out' in; d_bias += column sums of d_out (NULL: no bias); d_in = d_out weight (NULL: not needed). */
+/* d_weight += d_out' in (NULL: not needed, nor is d_bias); d_bias += column sums of d_out (NULL: no bias); d_in = d_out
+ * weight (NULL: not needed). */
 void cmus_linear_backward(float *d_in, float *d_weight, float *d_bias, const float *d_out, const float *in,
                           const float *weight, int rows, int inputs, int outputs);
 

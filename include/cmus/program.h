@@ -21,8 +21,9 @@ const char *cmus_git_revision(void);
 /* First call of each main: sets argp's version text and its exit code for wrong usage, and the name in messages. */
 void cmus_program_begin(const char *name);
 
-/* Reads the command line of a program that several ranks run: help and usage errors are printed once, by rank 0. */
-void cmus_program_parse(const struct argp *parser, int rank, int argc, char **argv, void *input);
+/* Reads the command line of a program that several ranks run: help and usage errors are printed once, by rank 0.
+ * flags: those of argp_parse(), such as ARGP_IN_ORDER. */
+void cmus_program_parse(const struct argp *parser, unsigned flags, int rank, int argc, char **argv, void *input);
 
 /* Last call of each main: prints the kept message if status is not OK; returns the exit code. */
 int cmus_program_end(cmus_status status);

@@ -9,11 +9,19 @@
 #include "cmus/config.h"
 #include "cmus/status.h"
 
+/* In the place of a fold's number: no fold is held out, and the network is trained on every case. Not the value of a
+ * case that is kept apart (splits.h). In JSON and names of folders it is "all". */
+enum { CMUS_FOLD_ALL = -2 };
+
 typedef struct cmus_run_identity {
     const cmus_config *config;
     char config_hash[CMUS_SHA256_TEXT], dataset_hash[CMUS_SHA256_TEXT], splits_hash[CMUS_SHA256_TEXT];
-    int fold, repeat;
+    int fold, repeat;   /* fold: from 0, or CMUS_FOLD_ALL */
+    const char *images; /* "options" of the data set, for the metadata of weights; owned by it */
 } cmus_run_identity;
+
+/* "3" or "all"; free with cmus_free(). */
+char *cmus_fold_text(int fold);
 
 /* Adds the keys config_hash, dataset_hash, splits_hash, seed, fold, repeat and config (key to YAML text) to the object.
  */

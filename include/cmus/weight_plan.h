@@ -2,9 +2,10 @@
  * Transformers; what is converted, resized, missing, left out, left over. Not collective.
  *
  * The network's tensors come in groups: the three encoders, "CrossAttn", and the heads "TEM_fc", "OM_fc", "IM_fc",
- * "MLP". A group is loaded whole or not at all; a file that holds a part of one is refused, naming what is missing. An
- * encoder of another library (torchvision, timm) goes into all three. Prefixes that wrappers put before every name
- * ("module.", "model.", "backbone.") are taken off.
+ * "MLP". A group is loaded whole or not at all; a file that holds a part of one, or more of it than the network has, is
+ * refused, naming the tensor. Left out of a group are last layers of heads that differ in the number of classes alone.
+ * An encoder of another library (torchvision, timm) goes into all three. Prefixes that wrappers put before every name
+ * ("module.", "model.", "backbone.", "encoder.", also several) are taken off.
  */
 #ifndef CMUS_WEIGHT_PLAN_H
 #define CMUS_WEIGHT_PLAN_H
@@ -14,6 +15,8 @@
 
 #include "cmus/parameters.h"
 #include "cmus/state_dict.h"
+
+enum { CMUS_WEIGHT_PREFIX = 40 };
 
 /* Whose names a file has. */
 typedef enum cmus_weight_names {
@@ -37,8 +40,8 @@ typedef struct cmus_weight_step {
     const cmus_stored_tensor *from; /* of the dict; NULL if kept */
 } cmus_weight_step;
 
-/* A tensor of the file that is not loaded, and why: "position index buffer", "classification head", "another number of
- * classes", "not part of the network". */
+/* A tensor of the file that is not loaded, and why: "position index buffer", "attention mask buffer", "classification
+ * head", "another number of classes", "not part of the network". */
 typedef struct cmus_weight_leftover {
     const cmus_stored_tensor *tensor;
     const char *why;
@@ -47,7 +50,8 @@ typedef struct cmus_weight_leftover {
 
 typedef struct cmus_weight_plan {
     cmus_weight_names names;
-    cmus_weight_step *steps; /* [parameters->count], as the table of the network */
+    char prefix[CMUS_WEIGHT_PREFIX]; /* that all names have: "module."; or "" */
+    cmus_weight_step *steps;         /* [parameters->count], as the table of the network */
     size_t loaded, resized, kept;
     size_t other_classes; /* of the kept ones: last layers of heads of another number of classes */
     cmus_weight_leftover *leftovers;
@@ -55,16 +59,20 @@ typedef struct cmus_weight_plan {
 } cmus_weight_plan;
 
 /* Makes the plan; dict and parameters must outlive it. MISMATCH names file and tensor: nothing that fits, a group in
- * part, another shape (other sizes of the network), types that are no floating-point numbers; Swin V2 by name. Free it
- * with cmus_weight_plan_free(), also after a failure. */
+ * part, another shape (with the encoder that the file has, if it is another), types that are no floating-point numbers;
+ * Swin V2 by name. Free it with cmus_weight_plan_free(), also after a failure. */
 cmus_status cmus_weight_plan_make(const cmus_state_dict *dict, const cmus_parameters *parameters,
                                   cmus_weight_plan *plan);
-/* Reads what the plan says into weights [parameters->size]. MISMATCH if a value is not finite; as
- * cmus_state_dict_read(). After a failure some may have been set. */
+/* Reads what the plan says into weights [parameters->size]; what goes to several places is read once. MISMATCH if a
+ * value is not finite (of float64 also one beyond float32); as cmus_state_dict_read(). After a failure some may have
+ * been set. At most one tensor is in memory beside the weights. */
 cmus_status cmus_weight_plan_apply(const cmus_weight_plan *plan, cmus_state_dict *dict,
                                    const cmus_parameters *parameters, float *weights);
-/* What was loaded, as one line for the log: "torchvision's swin: 984 tensors into TEM, OM and IM encoder; not in the
- * file: CrossAttn, TEM_fc, ..."; free with cmus_free(). */
+/* Whether anything is loaded into the group of parameters->tensors[index]. */
+bool cmus_weight_plan_has_group(const cmus_weight_plan *plan, const cmus_parameters *parameters, size_t index);
+
+/* What is loaded, as one line for the log: "torchvision's swin: 987 tensors into TEM_encoder, OM_encoder, IM_encoder;
+ * not loaded: CrossAttn, TEM_fc, ..."; free with cmus_free(). */
 char *cmus_weight_plan_text(const cmus_weight_plan *plan, const cmus_parameters *parameters);
 void cmus_weight_plan_free(cmus_weight_plan *plan);
 

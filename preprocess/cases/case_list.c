@@ -1,6 +1,7 @@
 #include "case_list.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "cmus/file.h"
 #include "cmus/memory.h"
@@ -8,6 +9,24 @@
 
 const char *cmus_image_kind_name(cmus_image_kind kind) {
     return kind == CMUS_IMAGE_OM ? "OM" : kind == CMUS_IMAGE_IM ? "IM" : "TEM";
+}
+
+int cmus_image_kind_parse(const char *word, size_t length) {
+    for (int kind = 0; kind < CMUS_IMAGE_KINDS; kind++) {
+        const char *name = cmus_image_kind_name((cmus_image_kind)kind);
+        if (strlen(name) == length && strncasecmp(word, name, length) == 0)
+            return kind;
+    }
+    return CMUS_IMAGE_KINDS;
+}
+
+bool cmus_name_prefix_parse(const char *text, cmus_name_prefix *prefix) {
+    const char *equals = strrchr(text, '=');
+    int kind = equals ? cmus_image_kind_parse(equals + 1, strlen(equals + 1)) : CMUS_IMAGE_KINDS;
+    if (!equals || equals == text || kind == CMUS_IMAGE_KINDS)
+        return false;
+    *prefix = (cmus_name_prefix){cmus_format_string("%.*s", (int)(equals - text), text), (cmus_image_kind)kind};
+    return true;
 }
 
 size_t cmus_case_list_add_class(cmus_case_list *list, const char *name) {

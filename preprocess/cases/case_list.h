@@ -10,6 +10,8 @@
 #include "cmus/status.h"
 
 enum { CMUS_NO_IMAGE = -1 };
+/* Labels that are none: of a class that is not one of the data set, and of a case of which nothing is known. */
+enum { CMUS_LABEL_STRANGE = -1, CMUS_LABEL_UNKNOWN = -2 };
 
 typedef struct cmus_source_image {
     char *path;   /* where it is: to be read, not to be shown */
@@ -21,8 +23,8 @@ typedef struct cmus_source_image {
 typedef struct cmus_source_case {
     char *case_id, *patient_id;
     char *place;      /* how findings name it: its folder, or the manifest and a line */
-    char *class_name; /* as it was found, also if it is not one of the classes */
-    int label;        /* -1: not one of the classes */
+    char *class_name; /* as it was found, also if it is not one of the classes; "": unknown */
+    int label;        /* CMUS_LABEL_STRANGE or _UNKNOWN: none */
     ptrdiff_t om, im; /* numbers in the list's images; CMUS_NO_IMAGE: there is none */
     size_t first_tem; /* the TEM images lie together */
     int tem_count;
@@ -45,8 +47,12 @@ typedef struct cmus_scan_options {
     size_t class_count;
     const struct cmus_name_prefix *prefixes; /* [prefix_count]: file names that mean a modality, besides its own name */
     size_t prefix_count;
-    bool has[CMUS_IMAGE_KINDS];     /* the modalities that a case must have; files of others are not looked at */
-    bool every_om;                  /* a case for each OM image of a patient's folder, not for the first alone */
+    bool has[CMUS_IMAGE_KINDS];        /* the modalities of cases; files of others are not looked at */
+    bool optional[CMUS_IMAGE_KINDS];   /* those of them that a case may lack */
+    const char *why[CMUS_IMAGE_KINDS]; /* said with a case that lacks one that it must have; NULL: nothing */
+    bool for_prediction; /* nothing is learnt from the cases: trees may lack the folders of classes, a class may lack
+                            cases, and it does not matter which names are alike */
+    bool every_om;       /* a case for each OM image of a patient's folder, not for the first alone */
     struct cmus_identity *identity; /* NULL: names stay as they are */
 } cmus_scan_options;
 
@@ -55,8 +61,13 @@ typedef struct cmus_name_prefix {
     cmus_image_kind kind;
 } cmus_name_prefix;
 
+/* NAME=OM, NAME=IM or NAME=TEM; false: it is none. The name is to be freed with cmus_free(). */
+bool cmus_name_prefix_parse(const char *text, cmus_name_prefix *prefix);
+
 /* OM, IM or TEM. */
 const char *cmus_image_kind_name(cmus_image_kind kind);
+/* The kind that a word of `length` letters names, capital or small, or CMUS_IMAGE_KINDS. */
+int cmus_image_kind_parse(const char *word, size_t length);
 
 /* Adds a class, a case or an image; takes over the texts of the latter two. Returns its number. */
 size_t cmus_case_list_add_class(cmus_case_list *list, const char *name);

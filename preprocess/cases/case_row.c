@@ -64,17 +64,35 @@ static void report_others(const cmus_row_adder *self, const cmus_case_row *row, 
     cmus_free(others);
 }
 
-/* "a case without OM and TEM images", or NULL if the row has all modalities. */
-static char *find_missing(const cmus_row_adder *self, const cmus_case_row *row) {
+static bool is_missing(const cmus_row_adder *self, const cmus_case_row *row, cmus_image_kind kind) {
+    return self->options->has[kind] && !self->options->optional[kind] && !row->count[kind] && !row->unusable[kind];
+}
+
+/* "a case without OM and TEM images", or NULL if the row has all modalities that it must have. */
+static char *name_missing(const cmus_row_adder *self, const cmus_case_row *row) {
     const char *missing[CMUS_IMAGE_KINDS];
     int count = 0;
     for (int k = 0; k < CMUS_IMAGE_KINDS; k++)
-        if (self->options->has[kinds[k]] && !row->count[kinds[k]] && !row->unusable[kinds[k]])
+        if (is_missing(self, row, kinds[k]))
             missing[count++] = cmus_image_kind_name(kinds[k]);
     return count == 0   ? NULL
            : count == 1 ? cmus_format_string("a case without %s image", missing[0])
            : count == 2 ? cmus_format_string("a case without %s and %s images", missing[0], missing[1])
                         : cmus_format_string("a case without %s, %s and %s images", missing[0], missing[1], missing[2]);
+}
+
+/* The same with the first reason why they are needed, TEM before the others. */
+static char *find_missing(const cmus_row_adder *self, const cmus_case_row *row) {
+    char *missing = name_missing(self, row);
+    for (int kind = 0; missing && kind < CMUS_IMAGE_KINDS; kind++) {
+        const char *why = self->options->why[kind];
+        if (!why || !is_missing(self, row, (cmus_image_kind)kind))
+            continue;
+        char *longer = cmus_format_string("%s: %s", missing, why);
+        cmus_free(missing);
+        return longer;
+    }
+    return missing;
 }
 
 /* Reports images that are missing or too many. Returns why the row's cases are rejected, or NULL. */
@@ -226,8 +244,9 @@ static void add_images(const cmus_row_adder *self, const cmus_case_row *row, siz
 
 void cmus_case_row_add(const cmus_row_adder *self, const cmus_case_row *row) {
     size_t first = add_cases(self, row);
-    char *missing = row->label >= 0 ? check_row(self, row, self->list->cases[first].case_id) : NULL;
-    if (!row->rejected && row->label >= 0)
+    bool looked_at = row->label != CMUS_LABEL_STRANGE;
+    char *missing = looked_at ? check_row(self, row, self->list->cases[first].case_id) : NULL;
+    if (!row->rejected && looked_at)
         add_images(self, row, first);
     const char *why = row->rejected ? row->rejected : row->spoilt ? row->spoilt : missing;
     for (size_t i = first; why && i < self->list->case_count; i++)

@@ -15,7 +15,7 @@ typedef struct cmus_row_file {
 typedef struct cmus_case_row {
     const char *case_id, *patient_id, *class_name;
     const char *place;                      /* as it may be shown */
-    int label;                              /* -1: not one of the classes */
+    int label;                              /* CMUS_LABEL_STRANGE or _UNKNOWN: none */
     const char *rejected;                   /* why, if it is known before; none of its images is listed. Or NULL */
     const char *spoilt;                     /* the same, but its images are listed */
     bool unusable[CMUS_IMAGE_KINDS];        /* there are files, but none of them can be used: not said again */

@@ -11,7 +11,7 @@
 #include "cmus/dataset_index.h"
 #include "cmus/file.h"
 #include "cmus/memory.h"
-#include "cmus/utf8.h"
+#include "flat_tree.h"
 #include "names.h"
 #include "tree_files.h"
 
@@ -44,13 +44,6 @@ typedef struct scan {
     name_list strangers;   /* class folders that are no classes of the data set */
     size_t unwanted[CMUS_IMAGE_KINDS];
 } scan;
-
-static const char bad_name[] = "the name is not UTF-8 without control characters, or is too long; rename it";
-
-/* Whether it can be a part of a case id. */
-static bool is_good_name(const char *name) {
-    return cmus_utf8_is_clean(name) && 2 * strlen(name) + 1 < CMUS_ID_BYTES;
-}
 
 /* A finding of no case. */
 static void note(const scan *self, cmus_severity severity, const char *path, const char *what) {
@@ -127,7 +120,7 @@ static void reject(scan *self, cmus_case_row *row, char **why, const char *kind,
     row->rejected = *why;
 }
 
-/* The case of patient folder `number`; label -1: `stranger` says why its class is none. */
+/* The case of patient folder `number`; CMUS_LABEL_STRANGE: `stranger` says why its class is none. */
 static void scan_patient(scan *self, size_t first, size_t number, int label, const char *class_name,
                          const char *stranger) {
     const patient_folder *folder = &self->patients.folders[number], *twin = find_twin(&self->patients, first, number);
@@ -139,7 +132,8 @@ static void scan_patient(scan *self, size_t first, size_t number, int label, con
                          .place = folder->place,
                          .label = label,
                          .rejected = stranger};
-    if (!is_good_name(folder->name))
+    const char *bad_name = cmus_tree_refuse_name(folder->name);
+    if (bad_name)
         reject(self, &row, &why, bad_name, cmus_copy_string(bad_name));
     else if (twin && !stranger)
         reject(
@@ -163,9 +157,10 @@ static void scan_patient(scan *self, size_t first, size_t number, int label, con
     cmus_free(case_id);
 }
 
-/* A class named on the command line may have no case here (a set to predict); an empty folder is a mistake. */
+/* A class named on the command line may have no case here, and none has to among cases to be predicted; else an empty
+ * folder is a mistake. */
 static void report_empty_class(const scan *self, const char *name) {
-    if (self->options->classes) {
+    if (self->options->classes || self->options->for_prediction) {
         cmus_findings_add(self->findings, CMUS_WARNING, NULL, name, "a class without cases");
         return;
     }
@@ -231,7 +226,7 @@ static cmus_status scan_entry(scan *self, const char *source, const char *path, 
         note(self, CMUS_DEFECT, path, problem);
     else if (!folder)
         note(self, CMUS_WARNING, path, "is not used: not in a folder of a class and patient");
-    else if (self->options->classes || !is_good_name(name))
+    else if (self->options->classes || cmus_tree_refuse_name(name))
         add_stranger(self, name);
     else if (self->list->class_count == CMUS_DATASET_CLASSES)
         return cmus_fail(CMUS_ERROR_LIMIT,
@@ -297,16 +292,17 @@ static void scan_strangers(scan *self) {
     for (size_t i = 0; i < self->strangers.count; i++) {
         const char *name = self->strangers.names[i];
         char *shown = show_class(self, name);
-        char *why = is_good_name(name) ? cmus_format_string("the class %s is not among --classes", shown)
-                                       : cmus_copy_string(bad_name);
-        scan_class(self, -1, name, why);
+        const char *bad_name = cmus_tree_refuse_name(name);
+        char *why =
+            bad_name ? cmus_copy_string(bad_name) : cmus_format_string("the class %s is not among --classes", shown);
+        scan_class(self, CMUS_LABEL_STRANGE, name, why);
         cmus_free(why);
         cmus_free(shown);
     }
 }
 
-/* What is said of the whole tree. */
-static void report(const scan *self) {
+/* Names that may be those of one patient, or of one class. */
+static void report_similar(const scan *self) {
     cmus_placed_name *names = cmus_allocate(self->patients.count, sizeof *names);
     for (size_t i = 0; i < self->patients.count; i++)
         names[i] = (cmus_placed_name){self->patients.folders[i].id, self->patients.folders[i].place};
@@ -314,6 +310,13 @@ static void report(const scan *self) {
     cmus_names_report_similar_classes((const char *const *)self->list->classes, self->list->class_count,
                                       self->options->classes ? NULL : self->options->identity, self->findings);
     cmus_free(names);
+}
+
+/* What is said of the whole tree. */
+static void report(const scan *self) {
+    bool for_prediction = self->options->for_prediction;
+    if (!for_prediction)
+        report_similar(self);
     char *shown = cmus_name_of_path(self->options->identity, self->sources[0]);
     for (int kind = 0; kind < CMUS_IMAGE_KINDS; kind++)
         if (self->unwanted[kind])
@@ -321,8 +324,9 @@ static void report(const scan *self) {
                               "%zu %s images are not used, as --modalities says", self->unwanted[kind],
                               cmus_image_kind_name((cmus_image_kind)kind));
     if (self->list->case_count == 0 && self->findings->defects == 0)
-        cmus_findings_add(self->findings, CMUS_DEFECT, NULL, shown,
-                          "no case is in there; expected <class>/<patient>/OM_*.jpg, IM_*.jpg, TEM_*.jpg");
+        cmus_findings_add_kind(self->findings, "no case", CMUS_DEFECT, NULL, shown,
+                               "no case is in there; expected <class>/<patient>/OM_*.jpg, IM_*.jpg, TEM_*.jpg%s",
+                               for_prediction ? ", or <case>/OM_*.jpg, IM_*.jpg, TEM_*.jpg" : "");
     cmus_free(shown);
 }
 
@@ -337,17 +341,50 @@ static void free_scan(scan *self) {
     cmus_names_free(self->strangers.names, self->strangers.count);
 }
 
+static cmus_status scan_classes(scan *self) {
+    CMUS_TRY(find_classes(self));
+    for (size_t i = 0; i < self->list->class_count; i++)
+        scan_class(self, (int)i, self->list->classes[i], NULL);
+    scan_strangers(self);
+    return CMUS_OK;
+}
+
+/* Of each source what it is like. Those with folders of classes are gone through together, as a class may lie in
+ * several; they come first. */
+static cmus_status scan_any(scan *self) {
+    const char *const *sources = self->sources;
+    size_t count = self->source_count;
+    cmus_tree_form *forms = cmus_allocate(count, sizeof *forms);
+    const char **of_classes = cmus_allocate(count, sizeof *of_classes);
+    cmus_status status = CMUS_OK;
+    self->source_count = 0;
+    for (size_t s = 0; s < count && status == CMUS_OK; s++) {
+        status = cmus_tree_recognise(self->options, sources[s], &forms[s]);
+        if (status == CMUS_OK && forms[s] == CMUS_TREE_OF_CLASSES)
+            of_classes[self->source_count++] = sources[s];
+    }
+    self->sources = of_classes;
+    if (status == CMUS_OK)
+        status = scan_classes(self);
+    self->sources = sources;
+    self->source_count = count;
+    cmus_row_adder adder = {self->options, self->findings, self->list, NULL};
+    for (size_t s = 0; s < count && status == CMUS_OK; s++)
+        if (forms[s] != CMUS_TREE_OF_CLASSES)
+            status = cmus_flat_tree_add(&adder, sources[s], forms[s], self->unwanted);
+    cmus_free(of_classes);
+    cmus_free(forms);
+    return status;
+}
+
 cmus_status cmus_case_tree_scan(const char *const *sources, size_t source_count, const cmus_scan_options *options,
                                 cmus_findings *findings, cmus_case_list *list) {
     memset(list, 0, sizeof *list);
     memcpy(list->has, options->has, sizeof list->has);
     scan self = {
         .sources = sources, .source_count = source_count, .options = options, .findings = findings, .list = list};
-    cmus_status status = find_classes(&self);
-    for (size_t i = 0; status == CMUS_OK && i < list->class_count; i++)
-        scan_class(&self, (int)i, list->classes[i], NULL);
+    cmus_status status = options->for_prediction ? scan_any(&self) : scan_classes(&self);
     if (status == CMUS_OK) {
-        scan_strangers(&self);
         cmus_case_row_report_equal_ids(findings, list, false);
         report(&self);
     }

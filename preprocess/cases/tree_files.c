@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cmus/dataset_index.h"
 #include "cmus/file.h"
 #include "cmus/memory.h"
 #include "cmus/utf8.h"
@@ -37,6 +38,12 @@ const char *cmus_tree_look(const char *path, bool *folder) {
     }
     *folder = S_ISDIR(info.st_mode);
     return NULL;
+}
+
+const char *cmus_tree_refuse_name(const char *name) {
+    return cmus_utf8_is_clean(name) && 2 * strlen(name) + 1 < CMUS_ID_BYTES
+               ? NULL
+               : "the name is not UTF-8 without control characters, or is too long; rename it";
 }
 
 const char *cmus_tree_list(const char *path, char ***names, size_t *count) {
@@ -81,6 +88,10 @@ static int kind_of(const cmus_scan_options *options, const char *name) {
         }
     }
     return found;
+}
+
+bool cmus_tree_is_image(const cmus_scan_options *options, const char *name) {
+    return kind_of(options, name) != CMUS_IMAGE_KINDS && is_image_name(name);
 }
 
 /* The extension in small letters, if it is one: letters only and few of them. */

@@ -26,6 +26,12 @@ bool cmus_tree_is_litter(const char *name);
  * nowhere, a name that is too long or a disk that does not answer; NULL: it can. *folder is false then. */
 const char *cmus_tree_look(const char *path, bool *folder);
 
+/* Whether the name is that of an image of a modality: by its prefix and its ending. */
+bool cmus_tree_is_image(const cmus_scan_options *options, const char *name);
+
+/* Why a folder of that name can't be a part of a case id, or NULL. */
+const char *cmus_tree_refuse_name(const char *name);
+
 /* Lists a folder; why that can't be done, also that its entries can't be looked at, or NULL. */
 const char *cmus_tree_list(const char *path, char ***names, size_t *count);
 

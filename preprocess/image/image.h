@@ -25,6 +25,9 @@ typedef struct cmus_image {
 
 /* Filters of resizing, each that of Pillow's of the same name (CMUS_LANCZOS: Image.LANCZOS, three lobes). */
 typedef enum cmus_filter { CMUS_BILINEAR, CMUS_BOX, CMUS_BICUBIC, CMUS_LANCZOS } cmus_filter;
+enum { CMUS_FILTERS = 4 };
+/* Their names on command lines and in dataset.json, by cmus_filter. */
+extern const char *const cmus_filter_names[CMUS_FILTERS];
 
 typedef struct cmus_decode_options {
     int64_t pixel_limit; /* larger images are refused before memory is taken; it bounds memory, too: see the README */

@@ -13,6 +13,8 @@
 #include "cmus/memory.h"
 #include "resize_kernels.h"
 
+const char *const cmus_filter_names[CMUS_FILTERS] = {"bilinear", "box", "bicubic", "lanczos"};
+
 static double triangle(double x) {
     x = fabs(x);
     return x < 1 ? 1 - x : 0;

@@ -3,7 +3,6 @@
 #include <argp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "cmus/dataset_index.h"
 #include "cmus/memory.h"
@@ -136,21 +135,11 @@ static void parse_classes(struct argp_state *state, cmus_pack_options *options, 
     options->scan.class_count = count;
 }
 
-/* The kind that a word of `length` letters names, or CMUS_IMAGE_KINDS. */
-static int parse_kind(const char *word, size_t length) {
-    for (int kind = 0; kind < CMUS_IMAGE_KINDS; kind++) {
-        const char *name = cmus_image_kind_name((cmus_image_kind)kind);
-        if (strlen(name) == length && strncasecmp(word, name, length) == 0)
-            return kind;
-    }
-    return CMUS_IMAGE_KINDS;
-}
-
 static void parse_modalities(struct argp_state *state, cmus_pack_options *options, const char *text) {
     memset(options->scan.has, 0, sizeof options->scan.has);
     for (const char *word = text;; word++) {
         size_t length = strcspn(word, ",");
-        int kind = parse_kind(word, length);
+        int kind = cmus_image_kind_parse(word, length);
         if (kind == CMUS_IMAGE_KINDS || options->scan.has[kind])
             argp_error(state, "--modalities is '%s', but should be some of om,im,tem with commas between", text);
         else
@@ -162,9 +151,8 @@ static void parse_modalities(struct argp_state *state, cmus_pack_options *option
 }
 
 static void parse_prefix(struct argp_state *state, cmus_pack_options *options, const char *text) {
-    const char *equals = strrchr(text, '=');
-    int kind = equals ? parse_kind(equals + 1, strlen(equals + 1)) : CMUS_IMAGE_KINDS;
-    if (!equals || equals == text || kind == CMUS_IMAGE_KINDS) {
+    cmus_name_prefix prefix;
+    if (!cmus_name_prefix_parse(text, &prefix)) {
         argp_error(state, "--prefix is '%s', but should be NAME=OM, NAME=IM or NAME=TEM", text);
         return;
     }
@@ -172,7 +160,7 @@ static void parse_prefix(struct argp_state *state, cmus_pack_options *options, c
     cmus_name_prefix *prefixes = cmus_allocate(count + 1, sizeof *prefixes);
     if (count)
         memcpy(prefixes, options->scan.prefixes, count * sizeof *prefixes);
-    prefixes[count] = (cmus_name_prefix){cmus_format_string("%.*s", (int)(equals - text), text), (cmus_image_kind)kind};
+    prefixes[count] = prefix;
     cmus_free((void *)options->scan.prefixes);
     options->scan.prefixes = prefixes;
 }
@@ -201,8 +189,6 @@ static void check_usage(struct argp_state *state, const cmus_pack_options *optio
     if (options->map && !options->key_file)
         argp_error(state, "--map goes with --deidentify");
 }
-
-static const char *const filters[] = {"bilinear", "box", "bicubic", "lanczos"}; /* by cmus_filter */
 
 static error_t parse(int key, char *argument, struct argp_state *state) {
     static const char *const actions[] = {"stop", "skip"}, *const rows[] = {"first", "all"};
@@ -233,7 +219,7 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
         options->on_error = (cmus_on_error)parse_word(state, "on-error", argument, actions, 2);
         return 0;
     case FILTER:
-        options->filter = (cmus_filter)parse_word(state, "filter", argument, filters, 4);
+        options->filter = (cmus_filter)parse_word(state, "filter", argument, cmus_filter_names, CMUS_FILTERS);
         return 0;
     case WINDOW:
         parse_window(state, options, argument);
@@ -278,7 +264,7 @@ void cmus_pack_options_parse(int rank, int argc, char **argv, cmus_pack_options 
     *options = (cmus_pack_options){
         .image_size = 224, .shard_mb = 256, .decode = cmus_decode_defaults(), .scan = {.has = {true, true, true}}};
     static const struct argp parser = {table, parse, usage, description, NULL, NULL, NULL};
-    cmus_program_parse(&parser, rank, argc, argv, options);
+    cmus_program_parse(&parser, 0, rank, argc, argv, options);
 }
 
 void cmus_pack_options_free(cmus_pack_options *options) {
@@ -294,13 +280,13 @@ char *cmus_pack_options_describe(const cmus_pack_options *options) {
     char *window = decode->window_low < decode->window_high
                        ? cmus_format_string("[%d, %d]", decode->window_low, decode->window_high)
                        : cmus_copy_string("\"range of each image\"");
-    char *text =
-        cmus_format_string("{\"resize\": \"%s\", \"window\": %s, \"shard_mb\": %d, \"pixel_limit\": %lld, "
-                           "\"compression\": %d, \"om_per_case\": \"%s\", \"on_error\": \"%s\", "
-                           "\"deidentified\": %s}",
-                           filters[options->filter], window, options->shard_mb, (long long)decode->pixel_limit,
-                           options->compression, options->scan.every_om ? "all" : "first",
-                           options->on_error == CMUS_SKIP ? "skip" : "stop", options->key_file ? "true" : "false");
+    char *text = cmus_format_string(
+        "{\"resize\": \"%s\", \"window\": %s, \"shard_mb\": %d, \"pixel_limit\": %lld, "
+        "\"compression\": %d, \"om_per_case\": \"%s\", \"on_error\": \"%s\", "
+        "\"deidentified\": %s}",
+        cmus_filter_names[options->filter], window, options->shard_mb, (long long)decode->pixel_limit,
+        options->compression, options->scan.every_om ? "all" : "first",
+        options->on_error == CMUS_SKIP ? "skip" : "stop", options->key_file ? "true" : "false");
     cmus_free(window);
     return text;
 }

@@ -10,10 +10,10 @@
 #include "cmus/dataset.h"
 #include "cmus/log.h"
 #include "cmus/memory.h"
+#include "cmus/output_folder.h"
 #include "identity.h"
 #include "list_text.h"
 #include "manifest.h"
-#include "output_folder.h"
 #include "prepare.h"
 #include "preview.h"
 

@@ -153,7 +153,10 @@ static void write_row(cmus_file_writer *writer, const report_evaluation *evaluat
     const report_fold *used = evaluation->used[one->fold];
     const report_predictions *fold = &used->predictions;
     cmus_file_writer_csv(writer, evaluation->run->name);
-    cmus_file_writer_print(writer, ",%ld,%ld", used->fold, used->repeat);
+    if (evaluation->run->external)
+        cmus_file_writer_print(writer, ",,");
+    else
+        cmus_file_writer_print(writer, ",%ld,%ld", used->fold, used->repeat);
     write_text(writer, fold->case_ids[one->row]);
     write_text(writer, fold->patient_ids[one->row]);
     write_text(writer, evaluation->class_names[fold->labels[one->row]]);

@@ -24,8 +24,8 @@ report_case *report_cases_list(const report_evaluation *evaluation, bool all, si
 /* How many of the single heads predict the class that the fusion head does; *heads: how many single heads there are. */
 int report_case_agreement(const report_evaluation *evaluation, const report_case *one, int *heads);
 
-/* Writes cases.csv: every prediction of all runs in the order of the folds' files. A head or a class that a run lacks
- * is an empty cell. IO. */
+/* Writes cases.csv: every prediction of all runs in the order of the folds' files. A head or a class that a run lacks,
+ * and the fold of an external test set, is an empty cell. IO. */
 cmus_status report_cases_csv(const char *path, const report_evaluation *evaluations, size_t runs);
 
 #endif

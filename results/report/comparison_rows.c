@@ -112,13 +112,14 @@ char *report_comparison_note(const report_comparison *comparison) {
                                ? " For the tests a case's probabilities are averaged over the repeats."
                                : "";
     char *note = cmus_format_string(
-        "All folds pooled: %zu predictions of %zu cases of %zu patients, the same for all runs.%s Differences are "
+        "%s: %zu predictions of %zu cases of %zu patients, the same for all runs.%s Differences are "
         "percentage points where values are in %%, with %g %% percentile intervals of %zu paired bootstrap draws of "
         "patients. McNemar's test is exact below 25 discordant cases, else with continuity correction; areas by "
         "DeLong's test. p (Holm) is corrected within a head: for accuracy over all pairs of runs, for the macro AUC "
         "over all runs, for the classes' AUCs over all classes and runs.%s%s",
-        comparison->predictions, comparison->cases, comparison->patients, left_out, 100 * REPORT_INTERVAL_LEVEL,
-        comparison->draws, repeated, clustered);
+        comparison->evaluations[0].run->external ? "An external test set" : "All folds pooled", comparison->predictions,
+        comparison->cases, comparison->patients, left_out, 100 * REPORT_INTERVAL_LEVEL, comparison->draws, repeated,
+        clustered);
     cmus_free(left_out);
     return note;
 }

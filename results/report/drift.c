@@ -40,6 +40,15 @@ static cmus_status read_summary(report_drift *drift) {
     return CMUS_OK;
 }
 
+static cmus_status check_kind(const report_drift *drift, bool external) {
+    static const char *const kinds[] = {"a cross-validation", "an external test set"};
+    bool earlier = json_is_true(json_object_get(drift->summary, "external"));
+    if (earlier == external)
+        return CMUS_OK;
+    return cmus_fail(CMUS_ERROR_DATA, "%s: is the report of %s, but this one is of %s", drift->path, kinds[earlier],
+                     kinds[external]);
+}
+
 /* The only run of the summary, or the one of this name; names there are valid UTF-8. */
 static const json_t *find_run(const json_t *list, const char *name) {
     if (json_array_size(list) == 1)
@@ -57,6 +66,7 @@ cmus_status report_drift_read(const char *path, const report_evaluation *evaluat
                               report_drift *drift) {
     *drift = (report_drift){.path = cmus_copy_string(path), .run_count = runs};
     CMUS_TRY(read_summary(drift));
+    CMUS_TRY(check_kind(drift, evaluations[0].run->external));
     drift->runs = cmus_allocate(runs, sizeof(json_t *));
     size_t found = 0;
     for (size_t i = 0; i < runs; i++) {
@@ -126,13 +136,18 @@ static void write_value(cmus_file_writer *writer, const report_drift *drift, con
     cmus_free(name);
 }
 
+int report_drift_scopes(const report_evaluation *evaluations) {
+    return evaluations[0].run->external ? REPORT_SCOPE_POOLED + 1 : REPORT_SCOPES;
+}
+
 cmus_status report_drift_csv(const char *path, const report_drift *drift, const report_evaluation *evaluations) {
     cmus_file_writer *writer;
     CMUS_TRY(cmus_file_writer_open(path, &writer));
     cmus_file_writer_print(writer, "run,head,scope,class,metric,old,new,difference\n");
     for (size_t run = 0; run < drift->run_count; run++)
         for (int head = 0; head < REPORT_HEADS; head++)
-            for (int scope = 0; drift->runs[run] && evaluations[run].heads[head].present && scope < REPORT_SCOPES;
+            for (int scope = 0;
+                 drift->runs[run] && evaluations[run].heads[head].present && scope < report_drift_scopes(evaluations);
                  scope++)
                 for (size_t value = 0; value < report_metric_count(evaluations[run].classes); value++)
                     write_value(writer, drift, &evaluations[run], run, head, scope, value);

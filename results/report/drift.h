@@ -22,6 +22,8 @@ typedef struct report_drift {
 
 typedef enum report_scope { REPORT_SCOPE_POOLED, REPORT_SCOPE_MEAN, REPORT_SCOPES } report_scope;
 extern const char *const report_scope_keys[REPORT_SCOPES]; /* "pooled", "mean" */
+/* How many of them, from the first on, these runs have: an external test set has no folds to take a mean of. */
+int report_drift_scopes(const report_evaluation *evaluations);
 
 /* What a number of now was then. */
 typedef struct report_earlier {

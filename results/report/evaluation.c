@@ -170,6 +170,12 @@ void report_evaluation_free(report_evaluation *evaluation) {
 
 char *report_folds_text(const report_evaluation *evaluation) {
     size_t expected = evaluation->run->expected;
+    if (evaluation->run->external) {
+        char *networks = report_networks_text(evaluation->run->external);
+        char *text = cmus_format_string("external test set, %s", networks);
+        cmus_free(networks);
+        return text;
+    }
     return evaluation->folds == expected ? cmus_format_string("%zu folds", expected)
                                          : cmus_format_string("%zu of %zu folds", evaluation->folds, expected);
 }

@@ -16,7 +16,8 @@ typedef struct report_head_results {
     double *probabilities; /* [cases][classes] of all usable folds, in their order */
     report_metrics pooled;
     report_metrics *folds;    /* [folds] */
-    double *mean, *deviation; /* [report_metric_count(classes)], like report_metrics.values */
+    double *mean, *deviation; /* [report_metric_count(classes)], like report_metrics.values; not shown of an external
+                                 test set, which has no folds */
     double *low, *high;       /* likewise: ends of the pooled value's interval; undefined where that value is */
     size_t *undefined_draws;  /* likewise: draws in which the value was undefined; the others make the interval */
 } report_head_results;
@@ -38,7 +39,7 @@ typedef struct report_evaluation {
 void report_evaluate(const report_run *run, report_evaluation *evaluation);
 void report_evaluation_free(report_evaluation *evaluation);
 
-/* "3 of 5 folds" */
+/* "3 of 5 folds"; "external test set, one network". Free with cmus_free(). */
 char *report_folds_text(const report_evaluation *evaluation);
 
 /* In which folds the value with this index is undefined: "fold 1, fold 4"; NULL if in none. Free with cmus_free(). */

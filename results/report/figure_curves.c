@@ -115,6 +115,10 @@ static cmus_status draw_series(const report_evaluation *evaluation, const char *
     return report_plot_end(&plot);
 }
 
+const char *report_training_missing(const report_evaluation *evaluation) {
+    return evaluation->run->external ? "Training is not shown: it is not known of an external test set." : NULL;
+}
+
 cmus_status report_draw_loss(const report_evaluation *evaluation, report_head head, const char *folder,
                              const char *name) {
     static const series drawn[] = {{REPORT_TRAIN_LOSS, "training", 0}, {REPORT_VAL_LOSS, "held-out fold", 1}};

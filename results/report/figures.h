@@ -84,6 +84,7 @@ cmus_status report_draw_bag_size(const report_evaluation *evaluation, report_hea
 const char *report_weights_missing(const report_evaluation *evaluation);
 cmus_status report_draw_weights(const report_evaluation *evaluation, report_head head, const char *folder,
                                 const char *name);
+const char *report_training_missing(const report_evaluation *evaluation);
 cmus_status report_draw_loss(const report_evaluation *evaluation, report_head head, const char *folder,
                              const char *name);
 cmus_status report_draw_accuracy(const report_evaluation *evaluation, report_head head, const char *folder,

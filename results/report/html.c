@@ -77,6 +77,10 @@ static void write_lead(cmus_file_writer *writer, const void *context) {
     cmus_free(folds);
 }
 
+static void write_notes(cmus_file_writer *writer, const void *context) {
+    report_html_notes(writer, evaluation_of(context)->run->external);
+}
+
 static void write_cards(cmus_file_writer *writer, const void *context) {
     report_html_cards(writer, evaluation_of(context));
 }
@@ -137,6 +141,10 @@ static void write_cases(cmus_file_writer *writer, const void *context) {
     report_html_cases(writer, evaluation_of(context));
 }
 
+static void write_incomplete(cmus_file_writer *writer, const void *context) {
+    report_html_incomplete(writer, evaluation_of(context)->run->external);
+}
+
 static void write_thumbnails(cmus_file_writer *writer, const void *context) {
     const run_section *section = context;
     const report_page *page = section->page;
@@ -190,6 +198,27 @@ static void write_title(cmus_file_writer *writer, const void *context) {
     }
 }
 
+static void write_kicker(cmus_file_writer *writer, const void *context) {
+    const report_page *page = context;
+    cmus_file_writer_print(writer, "%s", page->evaluations[0].run->external ? "external test set" : "cross-validation");
+}
+
+/* What the columns of the tables mean. */
+static void write_columns(cmus_file_writer *writer, const void *context) {
+    const report_page *page = context;
+    cmus_file_writer_print(writer, "%s",
+                           page->evaluations[0].run->external
+                               ? "<em>undefined</em>: a class has no case, so there is no such number."
+                               : "Mean ± SD: over the folds, sample SD (n − 1). Pooled: one table of the cases of all "
+                                 "folds. <em>undefined</em>: a class has no case in a fold, so there is no such "
+                                 "number, nor a mean with it.");
+}
+
+static void write_origin(cmus_file_writer *writer, const void *context) {
+    const report_page *page = context;
+    cmus_file_writer_print(writer, "%s", page->evaluations[0].run->external ? "cmus-predict's" : "the folds'");
+}
+
 /* The mark of a partial report with the reasons. */
 static void write_partial(cmus_file_writer *writer, const void *context) {
     const report_page *page = context;
@@ -221,6 +250,7 @@ static void write_runs(cmus_file_writer *writer, const void *context) {
         {"anchor", write_anchor},
         {"name", write_name},
         {"lead", write_lead},
+        {"notes", write_notes},
         {"cards", write_cards},
         {"heads", write_heads},
         {"classes", write_classes},
@@ -233,6 +263,7 @@ static void write_runs(cmus_file_writer *writer, const void *context) {
         {"features", write_features},
         {"folds", write_folds},
         {"cases", write_cases},
+        {"incomplete", write_incomplete},
         {"thumbnails", write_thumbnails},
         {"methods", write_methods},
         {"made", write_made},
@@ -240,7 +271,8 @@ static void write_runs(cmus_file_writer *writer, const void *context) {
     const report_page *page = context;
     for (size_t i = 0; i < page->runs; i++) {
         run_section section = {page, &page->evaluations[i], page->prefixes[i]};
-        report_template_write(writer, report_run_html, fields, sizeof fields / sizeof *fields, &section);
+        const char *html = page->evaluations[i].run->external ? report_external_html : report_run_html;
+        report_template_write(writer, html, fields, sizeof fields / sizeof *fields, &section);
     }
 }
 
@@ -250,6 +282,8 @@ cmus_status report_page_write(const char *path, const report_page *page) {
         {"version", write_version},       {"partial", write_partial},
         {"comparison", write_comparison}, {"runs", write_runs},
         {"script", write_script},         {"script_hash", write_script_hash},
+        {"kicker", write_kicker},         {"columns", write_columns},
+        {"origin", write_origin},
     };
     cmus_file_writer *writer;
     CMUS_TRY(cmus_file_writer_open(path, &writer));

@@ -41,4 +41,10 @@ void report_html_thumbnails(cmus_file_writer *writer, const report_evaluation *e
                             const report_thumbnails *thumbnails);
 void report_html_made(cmus_file_writer *writer, const report_evaluation *evaluation);
 
+/* Parts of an external test set (html_external.c): what a reader must know, and the cases that lack a modality, both
+ * nothing if there is none; what was predicted and by which networks. */
+void report_html_notes(cmus_file_writer *writer, const report_external *external);
+void report_html_incomplete(cmus_file_writer *writer, const report_external *external);
+void report_html_predicted(cmus_file_writer *writer, const report_evaluation *evaluation);
+
 #endif

@@ -59,12 +59,15 @@ static void write_row(cmus_file_writer *writer, const report_evaluation *evaluat
     const report_fold *used = evaluation->used[one->fold];
     const report_predictions *fold = &used->predictions;
     size_t label = (size_t)fold->labels[one->row];
-    char *name = report_fold_name(evaluation->run, used);
     cmus_file_writer_print(writer, "<tr data-true=\"%zu\" data-predicted=\"%zu\"%s><th scope=\"row\" class=\"id\">",
                            label, one->predicted, one->wrong ? "" : " class=\"right\"");
     cmus_file_writer_html(writer, one->id);
     cmus_file_writer_print(writer, "</th>");
-    write_text_cell(writer, "", name);
+    if (!evaluation->run->external) {
+        char *name = report_fold_name(evaluation->run, used);
+        write_text_cell(writer, "", name);
+        cmus_free(name);
+    }
     write_text_cell(writer, "", evaluation->class_names[label]);
     write_text_cell(writer, one->wrong ? " wrong" : "", evaluation->class_names[one->predicted]);
     cmus_file_writer_print(writer, "<td>%.4f</td>", one->confidence);
@@ -73,7 +76,6 @@ static void write_row(cmus_file_writer *writer, const report_evaluation *evaluat
     if (fold->tem_offset)
         write_bag(writer, fold, one->row);
     cmus_file_writer_print(writer, "</tr>\n");
-    cmus_free(name);
 }
 
 /* kind: how page.js sorts the column: "number", "text", or "" for not at all. */
@@ -91,7 +93,8 @@ static void write_columns(cmus_file_writer *writer, const report_evaluation *eva
     bool single = false;
     cmus_file_writer_print(writer, "<thead><tr>");
     write_column(writer, "text", "", "Case", "");
-    write_column(writer, "text", "", "Fold", "");
+    if (!evaluation->run->external)
+        write_column(writer, "text", "", "Fold", "");
     write_column(writer, "text", "", "True", "");
     write_column(writer, "text", "", "Predicted", "");
     write_column(writer, "number", "", "Confidence", "");
@@ -126,9 +129,10 @@ static void write_class_choice(cmus_file_writer *writer, const report_evaluation
 
 /* Hidden until page.js shows it: without a script it would do nothing. */
 static void write_filter(cmus_file_writer *writer, const report_evaluation *evaluation) {
-    cmus_file_writer_print(writer, "<div class=\"filter\" role=\"search\" hidden>\n"
-                                   "<label>Find <input type=\"search\" data-filter=\"text\" placeholder=\"part of a "
-                                   "case or fold\"></label>\n");
+    cmus_file_writer_print(writer,
+                           "<div class=\"filter\" role=\"search\" hidden>\n<label>Find <input type=\"search\" "
+                           "data-filter=\"text\" placeholder=\"part of a case%s\"></label>\n",
+                           evaluation->run->external ? "" : " or fold");
     write_class_choice(writer, evaluation, "True", "true");
     write_class_choice(writer, evaluation, "Predicted", "predicted");
     cmus_file_writer_print(writer, "<label>Cases <select data-filter=\"wrong\"><option value=\"\">right and wrong"

@@ -12,32 +12,44 @@ static const char *run_name(const report_comparison *comparison, size_t run) {
     return comparison->evaluations[run].run->name;
 }
 
+/* Mean ± SD over the folds and the pooled value; of an external test set the value and its interval. */
+static void write_run_cell(cmus_file_writer *writer, const report_head_results *results, size_t value, bool external) {
+    const report_metric_name *metric = &report_metric_names[value];
+    double pooled = results->pooled.values[value], low = results->low[value], high = results->high[value];
+    double shown = external ? pooled : results->mean[value];
+    char *upper = external ? report_metric_text(metric, pooled)
+                           : report_metric_spread(metric, results->mean[value], results->deviation[value]);
+    char *lower = external ? report_metric_range(metric, low, high) : report_metric_interval(metric, pooled, low, high);
+    cmus_file_writer_print(writer, "<td><span%s>%s</span><span class=\"pooled\">%s</span></td>",
+                           isnan(shown) ? " class=\"undefined\"" : "", upper, lower);
+    cmus_free(upper);
+    cmus_free(lower);
+}
+
 static void write_run_row(cmus_file_writer *writer, const report_evaluation *evaluation, report_head head) {
     const report_head_results *results = &evaluation->heads[head];
+    const report_external *external = evaluation->run->external;
     cmus_file_writer_print(writer, "<tr><th scope=\"row\" class=\"id\">");
     if (head == REPORT_FUSION)
         cmus_file_writer_html(writer, evaluation->run->name);
     cmus_file_writer_print(writer, "</th><td class=\"text\">%s</td><td>%zu</td><td>%zu</td>", report_head_labels[head],
-                           evaluation->folds, evaluation->different_cases);
-    for (size_t i = 0; i < REPORT_MAIN_METRICS; i++) {
-        const report_metric_name *metric = &report_metric_names[i];
-        char *spread = report_metric_spread(metric, results->mean[i], results->deviation[i]);
-        char *pooled = report_metric_interval(metric, results->pooled.values[i], results->low[i], results->high[i]);
-        cmus_file_writer_print(writer, "<td><span%s>%s</span><span class=\"pooled\">%s</span></td>",
-                               isnan(results->mean[i]) ? " class=\"undefined\"" : "", spread, pooled);
-        cmus_free(spread);
-        cmus_free(pooled);
-    }
+                           external ? external->model_count : evaluation->folds, evaluation->different_cases);
+    for (size_t i = 0; i < REPORT_MAIN_METRICS; i++)
+        write_run_cell(writer, results, i, external);
     cmus_file_writer_print(writer, "</tr>\n");
 }
 
 static void write_side_by_side(cmus_file_writer *writer, const report_page *page) {
+    bool external = page->evaluations[0].run->external;
     cmus_file_writer_print(writer,
-                           "<p class=\"note\">Each run by itself, in %%: mean ± SD over the folds, below it the pooled "
-                           "value with its %g %% interval.</p>\n<div class=\"scroll\"><table class=\"wide\">\n"
-                           "<thead><tr><th scope=\"col\">Run</th><th scope=\"col\" class=\"text\">Head</th>"
-                           "<th scope=\"col\">Folds</th><th scope=\"col\">Cases</th>",
-                           100 * REPORT_INTERVAL_LEVEL);
+                           "<p class=\"note\">Each %s its %g %% interval.</p>\n"
+                           "<div class=\"scroll\"><table class=\"wide\">\n<thead><tr><th scope=\"col\">%s</th>"
+                           "<th scope=\"col\" class=\"text\">Head</th><th scope=\"col\">%s</th>"
+                           "<th scope=\"col\">Cases</th>",
+                           external ? "by itself, in %: the value, below it"
+                                    : "run by itself, in %: mean ± SD over the folds, below it the pooled value with",
+                           100 * REPORT_INTERVAL_LEVEL, external ? "Predictions" : "Run",
+                           external ? "Networks" : "Folds");
     for (size_t i = 0; i < REPORT_MAIN_METRICS; i++)
         cmus_file_writer_print(writer, "<th scope=\"col\">%s</th>", report_metric_names[i].label);
     cmus_file_writer_print(writer, "</tr></thead><tbody>\n");

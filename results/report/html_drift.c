@@ -28,8 +28,9 @@ static void write_value_row(cmus_file_writer *writer, const report_page *page, s
     cmus_file_writer_print(writer, "<tr><th scope=\"row\" class=\"text\">");
     cmus_file_writer_html(writer, name);
     cmus_file_writer_print(writer, "</th>");
-    write_scope(writer, metric, report_drift_value(page->drift, evaluation, run, head, REPORT_SCOPE_MEAN, value),
-                results->mean[value]);
+    if (report_drift_scopes(evaluation) == REPORT_SCOPES)
+        write_scope(writer, metric, report_drift_value(page->drift, evaluation, run, head, REPORT_SCOPE_MEAN, value),
+                    results->mean[value]);
     report_earlier then = report_drift_value(page->drift, evaluation, run, head, REPORT_SCOPE_POOLED, value);
     write_scope(writer, metric, then, results->pooled.values[value]);
     bool outside = then.known && (then.value < results->low[value] || then.value > results->high[value]);
@@ -40,11 +41,14 @@ static void write_head(cmus_file_writer *writer, const report_page *page, size_t
     const report_evaluation *evaluation = &page->evaluations[run];
     cmus_file_writer_print(writer,
                            "<div class=\"scroll\"><table class=\"wide\">\n<thead><tr><th rowspan=\"2\" "
-                           "scope=\"col\">%s head</th><th class=\"group\" colspan=\"3\">Mean over the folds</th>"
-                           "<th class=\"group\" colspan=\"3\">All folds pooled</th><th rowspan=\"2\" scope=\"col\" "
-                           "class=\"text\">Old value and<br>new %g %% interval</th></tr><tr>",
-                           report_head_labels[head], 100 * REPORT_INTERVAL_LEVEL);
-    for (int scope = 0; scope < REPORT_SCOPES; scope++)
+                           "scope=\"col\">%s head</th>%s</th><th rowspan=\"2\" scope=\"col\" class=\"text\">"
+                           "Old value and<br>new %g %% interval</th></tr><tr>",
+                           report_head_labels[head],
+                           evaluation->run->external ? "<th class=\"group\" colspan=\"3\">External test set"
+                                                     : "<th class=\"group\" colspan=\"3\">Mean over the folds</th>"
+                                                       "<th class=\"group\" colspan=\"3\">All folds pooled",
+                           100 * REPORT_INTERVAL_LEVEL);
+    for (int scope = 0; scope < report_drift_scopes(evaluation); scope++)
         cmus_file_writer_print(writer,
                                "<th scope=\"col\">Old</th><th scope=\"col\">New</th><th scope=\"col\">Difference</th>");
     cmus_file_writer_print(writer, "</tr></thead><tbody>\n");
@@ -58,13 +62,17 @@ static void write_head(cmus_file_writer *writer, const report_page *page, size_t
 
 static void write_run(cmus_file_writer *writer, const report_page *page, size_t run) {
     const report_evaluation *evaluation = &page->evaluations[run];
-    bool same = strcmp(report_drift_text(page->drift, run, "dataset_hash"), evaluation->used[0]->dataset_hash) == 0;
+    const char *hash = evaluation->used[0]->dataset_hash;
+    bool known = hash && *report_drift_text(page->drift, run, "dataset_hash");
+    bool same = known && strcmp(report_drift_text(page->drift, run, "dataset_hash"), hash) == 0;
     cmus_file_writer_print(writer, "<h3>");
     cmus_file_writer_html(writer, evaluation->run->name);
     cmus_file_writer_print(writer, " against the earlier ");
     cmus_file_writer_html(writer, report_drift_text(page->drift, run, "name"));
     cmus_file_writer_print(writer, "</h3>\n<p class=\"note\">%s</p>\n",
-                           same ? "Of the same data set." : "Of another data set: the cases are not the same.");
+                           same    ? "Of the same data set."
+                           : known ? "Of another data set: the cases are not the same."
+                                   : "Whether the cases are the same is not known.");
     for (int head = 0; head < REPORT_HEADS; head++) {
         if (!evaluation->heads[head].present)
             continue;

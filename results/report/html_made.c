@@ -238,6 +238,10 @@ static void write_commands(cmus_file_writer *writer, const report_evaluation *ev
 
 void report_html_made(cmus_file_writer *writer, const report_evaluation *evaluation) {
     write_data(writer, evaluation);
+    if (evaluation->run->external) {
+        report_html_predicted(writer, evaluation);
+        return;
+    }
     write_facts(writer, evaluation);
     write_commands(writer, evaluation);
     cmus_file_writer_print(writer, "<details><summary>Everything that the folds recorded</summary>\n");

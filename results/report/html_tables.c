@@ -43,18 +43,32 @@ static void write_value(cmus_file_writer *writer, size_t index, double value) {
     cmus_free(text);
 }
 
-/* The pooled value with its interval; a tool tip says if draws were left out of it. */
+/* The pooled value with its interval, or of an external test set the interval; a tool tip says if draws were left out
+ * of it. */
 static void write_pooled(cmus_file_writer *writer, const report_evaluation *evaluation, report_head head,
                          size_t value) {
     const report_head_results *results = &evaluation->heads[head];
-    double pooled = results->pooled.values[value];
-    char *text = report_metric_interval(report_metric_of(value), pooled, results->low[value], results->high[value]);
+    double pooled = results->pooled.values[value], low = results->low[value], high = results->high[value];
+    const report_metric_name *name = report_metric_of(value);
+    char *text = evaluation->run->external ? report_metric_range(name, low, high)
+                                           : report_metric_interval(name, pooled, low, high);
     cmus_file_writer_print(writer, "<span class=\"pooled%s\"", isnan(pooled) ? " undefined" : "");
     if (results->undefined_draws[value])
         cmus_file_writer_print(writer, " title=\"undefined in %zu of %zu draws, which the interval leaves out\"",
                                results->undefined_draws[value], evaluation->draws);
     cmus_file_writer_print(writer, ">%s</span>", text);
     cmus_free(text);
+}
+
+/* A cell: mean and SD of the folds, below them the pooled value with its interval; of an external test set the value,
+ * below it its interval. */
+static void write_result(cmus_file_writer *writer, const report_evaluation *evaluation, report_head head,
+                         size_t value) {
+    if (evaluation->run->external)
+        write_value(writer, value, evaluation->heads[head].pooled.values[value]);
+    else
+        write_spread(writer, evaluation, head, value);
+    write_pooled(writer, evaluation, head, value);
 }
 
 static bool is_better(size_t metric, double value, double than) {
@@ -89,12 +103,14 @@ static void write_metric_name(cmus_file_writer *writer, const report_metric_name
 
 /* What the numbers mean, to unfold below the table. */
 static void write_definitions(cmus_file_writer *writer, const report_evaluation *evaluation) {
+    bool external = evaluation->run->external;
     cmus_file_writer_print(writer,
-                           "<p class=\"note\">Below: all folds pooled with the %g %% interval of %zu draws of patients "
-                           "with replacement (percentiles); draws in which the value is undefined are left out, and a "
-                           "tool tip says how many. Bold: best pooled value. ↓: smaller is better.</p>\n"
+                           "<p class=\"note\">Below: %sthe %g %% interval of %zu draws of patients with replacement "
+                           "(percentiles); draws in which the value is undefined are left out, and a tool tip says how "
+                           "many. Bold: best %svalue. ↓: smaller is better.</p>\n"
                            "<details class=\"note\"><summary>How the values are defined</summary><ul>\n",
-                           100 * REPORT_INTERVAL_LEVEL, evaluation->draws);
+                           external ? "" : "all folds pooled with ", 100 * REPORT_INTERVAL_LEVEL, evaluation->draws,
+                           external ? "" : "pooled ");
     for (int i = 0; i < REPORT_METRICS; i++) {
         cmus_file_writer_print(writer, "<li><b>");
         cmus_file_writer_html(writer, report_metric_names[i].title);
@@ -120,8 +136,7 @@ void report_html_heads(cmus_file_writer *writer, const report_evaluation *evalua
             if (!evaluation->heads[head].present)
                 continue;
             cmus_file_writer_print(writer, "<td%s>", is_best(evaluation, head, i) ? " class=\"best\"" : "");
-            write_spread(writer, evaluation, head, i);
-            write_pooled(writer, evaluation, head, i);
+            write_result(writer, evaluation, head, i);
             cmus_file_writer_print(writer, "</td>");
         }
         cmus_file_writer_print(writer, "</tr>\n");
@@ -137,8 +152,7 @@ static void write_class_row(cmus_file_writer *writer, const report_evaluation *e
     for (int i = 0; i < REPORT_CLASS_METRICS; i++) {
         size_t value = report_class_metric_index(class_index, (report_class_metric)i);
         cmus_file_writer_print(writer, "<td>");
-        write_spread(writer, evaluation, head, value);
-        write_pooled(writer, evaluation, head, value);
+        write_result(writer, evaluation, head, value);
         cmus_file_writer_print(writer, "</td>");
     }
     cmus_file_writer_print(writer, "</tr>\n");
@@ -186,23 +200,40 @@ static void write_best_other(cmus_file_writer *writer, const report_evaluation *
     write_value(writer, metric, evaluation->heads[best].pooled.values[metric]);
 }
 
+/* Mean and SD over the folds; the pooled value. */
+static void write_fold_card(cmus_file_writer *writer, const report_head_results *fusion, size_t metric) {
+    const report_metric_name *name = &report_metric_names[metric];
+    write_value(writer, metric, fusion->mean[metric]);
+    if (!isnan(fusion->deviation[metric])) {
+        char *deviation = report_metric_text(name, fusion->deviation[metric]);
+        cmus_file_writer_print(writer, " <small>± %s</small>", deviation);
+        cmus_free(deviation);
+    }
+    char *pooled =
+        report_metric_interval(name, fusion->pooled.values[metric], fusion->low[metric], fusion->high[metric]);
+    cmus_file_writer_print(writer, "</div><div class=\"more\">pooled %s", pooled);
+    cmus_free(pooled);
+}
+
+static void write_external_card(cmus_file_writer *writer, const report_head_results *fusion, size_t metric) {
+    char *range = report_metric_range(&report_metric_names[metric], fusion->low[metric], fusion->high[metric]);
+    write_value(writer, metric, fusion->pooled.values[metric]);
+    cmus_file_writer_print(writer, "</div><div class=\"more\">%s", range);
+    cmus_free(range);
+}
+
 void report_html_cards(cmus_file_writer *writer, const report_evaluation *evaluation) {
     const report_head_results *fusion = &evaluation->heads[REPORT_FUSION];
     for (size_t i = 0; i < REPORT_MAIN_METRICS; i++) {
         const report_metric_name *name = &report_metric_names[i];
         char *title = report_metric_title(name);
         cmus_file_writer_print(writer, "<div class=\"card\"><div class=\"label\">%s</div><div class=\"value\">", title);
-        write_value(writer, i, fusion->mean[i]);
-        if (!isnan(fusion->deviation[i])) {
-            char *deviation = report_metric_text(name, fusion->deviation[i]);
-            cmus_file_writer_print(writer, " <small>± %s</small>", deviation);
-            cmus_free(deviation);
-        }
-        char *pooled = report_metric_interval(name, fusion->pooled.values[i], fusion->low[i], fusion->high[i]);
-        cmus_file_writer_print(writer, "</div><div class=\"more\">pooled %s", pooled);
+        if (evaluation->run->external)
+            write_external_card(writer, fusion, i);
+        else
+            write_fold_card(writer, fusion, i);
         write_best_other(writer, evaluation, i);
         cmus_file_writer_print(writer, "</div></div>\n");
-        cmus_free(pooled);
         cmus_free(title);
     }
 }

@@ -33,10 +33,14 @@ static void write_case(cmus_file_writer *writer, const report_evaluation *evalua
                        int side) {
     const report_fold *used = evaluation->used[own->one.fold];
     const report_predictions *fold = &used->predictions;
-    char *name = report_fold_name(evaluation->run, used);
     cmus_file_writer_print(writer, "<section class=\"case\"><h4>");
     cmus_file_writer_html(writer, own->one.id);
-    cmus_file_writer_print(writer, "</h4><p class=\"note\">%s: ", name);
+    cmus_file_writer_print(writer, "</h4><p class=\"note\">");
+    if (!evaluation->run->external) {
+        char *name = report_fold_name(evaluation->run, used);
+        cmus_file_writer_print(writer, "%s: ", name);
+        cmus_free(name);
+    }
     cmus_file_writer_html(writer, evaluation->class_names[fold->labels[own->one.row]]);
     cmus_file_writer_print(writer, ", predicted <span class=\"wrong\">");
     cmus_file_writer_html(writer, evaluation->class_names[own->one.predicted]);
@@ -44,7 +48,6 @@ static void write_case(cmus_file_writer *writer, const report_evaluation *evalua
     for (size_t i = 0; i < own->count; i++)
         write_thumbnail(writer, fold, own->one.row, &own->list[i], side);
     cmus_file_writer_print(writer, "</div></section>\n");
-    cmus_free(name);
 }
 
 void report_html_thumbnails(cmus_file_writer *writer, const report_evaluation *evaluation,

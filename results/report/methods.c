@@ -95,7 +95,8 @@ static void write_data(cmus_file_writer *writer, const report_evaluation *evalua
     report_class_summary *classes = cmus_allocate(evaluation->classes, sizeof *classes);
     report_data_summary(evaluation, classes);
     size_t images = 0;
-    cmus_file_writer_print(writer, "<p>The data set comprised %zu cases of %zu patients (", evaluation->different_cases,
+    cmus_file_writer_print(writer, "<p>The %s comprised %zu cases of %zu patients (",
+                           evaluation->run->external ? "external test set" : "data set", evaluation->different_cases,
                            evaluation->patients);
     for (size_t i = 0; i < evaluation->classes; i++) {
         cmus_file_writer_print(writer, "%s", i ? ", " : "");
@@ -204,15 +205,65 @@ static void write_machine(cmus_file_writer *writer, const report_evaluation *eva
 }
 
 static void write_statistics(cmus_file_writer *writer, const report_evaluation *evaluation) {
-    cmus_file_writer_print(writer,
-                           "<p>Metrics are given as mean ± sample standard deviation over the folds, and pooled over "
-                           "all held-out predictions with %g %% percentile intervals of %zu bootstrap draws of "
-                           "patients. AUC: one class against the rest on softmax probabilities, ties counted half; "
-                           "precision, recall, specificity and F1 by the largest probability.</p>\n",
-                           100 * REPORT_INTERVAL_LEVEL, evaluation->draws);
+    const report_external *external = evaluation->run->external;
+    cmus_file_writer_print(
+        writer,
+        "<p>Metrics are given %s %g %% percentile intervals of %zu bootstrap draws of patients. AUC: "
+        "one class against the rest on %ssoftmax probabilities, ties counted half; precision, "
+        "recall, specificity and F1 by the largest probability.</p>\n",
+        external ? "with"
+                 : "as mean ± sample standard deviation over the folds, and pooled over all "
+                   "held-out predictions with",
+        100 * REPORT_INTERVAL_LEVEL, evaluation->draws, external && external->model_count > 1 ? "mean " : "");
+}
+
+/* The network's file, its hash, and what it was kept from. */
+static void write_model(cmus_file_writer *writer, const report_model *model) {
+    cmus_file_writer_print(writer, "<code>");
+    cmus_file_writer_html(writer, model->path);
+    cmus_file_writer_print(writer, "</code> (SHA-256 <code>");
+    cmus_file_writer_html(writer, model->sha256);
+    cmus_file_writer_print(writer, "</code>");
+    if (model->fold && strcmp(model->fold, "all") == 0)
+        cmus_file_writer_print(writer, ", trained on every case of its data set");
+    else if (model->fold) {
+        cmus_file_writer_print(writer, ", trained without fold ");
+        cmus_file_writer_html(writer, model->fold);
+    }
+    cmus_file_writer_print(writer, ")");
+}
+
+static void write_ensemble(cmus_file_writer *writer, const report_external *external) {
+    char *networks = report_networks_text(external);
+    const report_coverage *coverage = &external->coverage;
+    cmus_file_writer_print(writer, "<p>Performance was measured on an external test set by %s%s: ", networks,
+                           external->model_count > 1 ? ", whose probabilities were averaged" : "");
+    for (size_t i = 0; i < external->model_count; i++) {
+        cmus_file_writer_print(writer, "%s", i ? ", " : "");
+        write_model(writer, &external->models[i]);
+    }
+    cmus_file_writer_print(writer, ".");
+    if (coverage->unlabelled)
+        cmus_file_writer_print(writer, " %zu cases without a label were left out.", coverage->unlabelled);
+    if (coverage->incomplete_count)
+        cmus_file_writer_print(writer, " %zu cases that lack images of a modality were left out.",
+                               coverage->incomplete_count);
+    cmus_file_writer_print(writer, "</p>\n");
+    cmus_free(networks);
+}
+
+static void write_external(cmus_file_writer *writer, const report_evaluation *evaluation) {
+    write_network(writer, evaluation);
+    write_data(writer, evaluation);
+    write_ensemble(writer, evaluation->run->external);
+    write_statistics(writer, evaluation);
 }
 
 void report_html_methods(cmus_file_writer *writer, const report_evaluation *evaluation) {
+    if (evaluation->run->external) {
+        write_external(writer, evaluation);
+        return;
+    }
     write_network(writer, evaluation);
     write_data(writer, evaluation);
     write_folds(writer, evaluation);

@@ -24,11 +24,20 @@ char *report_metric_spread(const report_metric_name *name, double mean, double d
 }
 
 char *report_metric_interval(const report_metric_name *name, double value, double low, double high) {
+    char *text = report_metric_text(name, value);
     if (isnan(value) || isnan(low) || isnan(high))
-        return report_metric_text(name, value);
+        return text;
+    char *range = report_metric_range(name, low, high), *whole = cmus_format_string("%s %s", text, range);
+    cmus_free(text);
+    cmus_free(range);
+    return whole;
+}
+
+char *report_metric_range(const report_metric_name *name, double low, double high) {
+    if (isnan(low) || isnan(high))
+        return cmus_copy_string("");
     int digits = decimals(name);
-    return cmus_format_string("%.*f [%.*f, %.*f]", digits, shown(name, value), digits, shown(name, low), digits,
-                              shown(name, high));
+    return cmus_format_string("[%.*f, %.*f]", digits, shown(name, low), digits, shown(name, high));
 }
 
 char *report_metric_title(const report_metric_name *name) {

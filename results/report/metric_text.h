@@ -15,6 +15,9 @@ char *report_metric_spread(const report_metric_name *name, double mean, double d
 /* "95.10 [93.20, 96.81]"; "95.10" where the value has no interval */
 char *report_metric_interval(const report_metric_name *name, double value, double low, double high);
 
+/* "[93.20, 96.81]"; "" where there is no interval */
+char *report_metric_range(const report_metric_name *name, double low, double high);
+
 /* The name with its unit: "Accuracy, %", "Brier score" */
 char *report_metric_title(const report_metric_name *name);
 

@@ -31,14 +31,16 @@ typedef struct arguments {
     const char *out;
     const char *data;       /* NULL if not given */
     const char *compare_to; /* NULL if not given */
-    bool partial;
+    bool partial, external;
 } arguments;
 
-enum { OPTION_OUT = 'o', OPTION_PARTIAL = 'p', OPTION_DATA = 'd', OPTION_COMPARE_TO = 'c' };
+enum { OPTION_OUT = 'o', OPTION_PARTIAL = 'p', OPTION_DATA = 'd', OPTION_COMPARE_TO = 'c', OPTION_EXTERNAL = 'e' };
 
 static const struct argp_option options[] = {
     {"out", OPTION_OUT, "DIR", 0, "Folder for report.html, summary.json, summary.csv, cases.csv and figures/", 0},
     {"data", OPTION_DATA, "DIR", 0, "The data set of the runs: shows the images of wrong cases in the page", 0},
+    {"external", OPTION_EXTERNAL, NULL, 0,
+     "Each RUN is a folder of cmus-predict with labels, evaluated as an outside test set", 0},
     {"partial", OPTION_PARTIAL, NULL, 0,
      "Leave out folds that are missing, unfinished or do not belong to the others, "
      "and mark the page and the pictures as partial",
@@ -58,6 +60,9 @@ static error_t parse_argument(int key, char *value, struct argp_state *state) {
     case OPTION_DATA:
         given->data = value;
         return 0;
+    case OPTION_EXTERNAL:
+        given->external = true;
+        return 0;
     case OPTION_PARTIAL:
         given->partial = true;
         return 0;
@@ -70,7 +75,7 @@ static error_t parse_argument(int key, char *value, struct argp_state *state) {
         return 0;
     case ARGP_KEY_END:
         if (!given->runs)
-            argp_error(state, "no RUN was given: the --out folder of cmus-train");
+            argp_error(state, "no RUN was given: the --out folder of cmus-train, or with --external of cmus-predict");
         else if (!given->out || !*given->out)
             argp_error(state, "--out DIR is missing");
         return 0;
@@ -82,13 +87,14 @@ static error_t parse_argument(int key, char *value, struct argp_state *state) {
 static const struct argp parser = {
     options,
     parse_argument,
-    "RUN... --out DIR",
+    "RUN... --out DIR\n--external PREDICTED... --out DIR",
     "Makes the cross-validation report of RUN, the folder of the folds fold-0, fold-1, ... of cmus-train: ACC, AUC, F1 "
     "and "
     "more of each head, as mean and SD over the folds and pooled, with pictures, as one HTML page, JSON and CSV. "
     "Several "
     "RUNs are compared on the same cases with the first of them: paired intervals, McNemar's and DeLong's tests, and "
-    "comparison.csv, .md and .tex.\v"
+    "comparison.csv, .md and .tex. With --external, the same of what cmus-predict wrote: an outside test set, without "
+    "folds.\v"
     "Everything is computed from the folds' predictions.csv. A fold that is missing or unfinished, two folds that "
     "share "
     "a case or a patient, or that differ in configuration or data set, are errors without --partial.",
@@ -129,7 +135,7 @@ static cmus_status read_runs(job *work) {
     size_t problems = 0;
     for (size_t i = 0; i < work->given->runs; i++) {
         report_run *run = &work->runs[i];
-        CMUS_TRY(report_run_read(work->given->paths[i], run));
+        CMUS_TRY((work->given->external ? report_external_read : report_run_read)(work->given->paths[i], run));
         for (size_t j = 0; j < run->problem_count; j++)
             (work->given->partial ? cmus_warn : cmus_error)("%s", run->problems[j]);
         problems += run->problem_count;
@@ -307,7 +313,7 @@ static void print_run(const report_evaluation *evaluation) {
     printf("%-8s", "head");
     for (int i = 0; i < REPORT_MAIN_METRICS; i++)
         printf("  %9s", report_metric_names[i].label);
-    for (int i = 0; i < REPORT_MAIN_METRICS; i++)
+    for (int i = 0; !evaluation->run->external && i < REPORT_MAIN_METRICS; i++)
         printf("  %5s %8s", report_metric_names[i].label, "mean±SD ");
     printf("\n");
     for (int head = 0; head < REPORT_HEADS; head++) {
@@ -315,7 +321,8 @@ static void print_run(const report_evaluation *evaluation) {
             continue;
         printf("%-8s", report_head_keys[head]);
         print_values(&evaluation->heads[head], true);
-        print_values(&evaluation->heads[head], false);
+        if (!evaluation->run->external)
+            print_values(&evaluation->heads[head], false);
         printf("\n");
     }
     cmus_free(folds);

@@ -10,7 +10,7 @@
 #include "cmus/csv.h"
 #include "cmus/memory.h"
 
-enum { FIRST_PROBABILITY = 3, FEWEST_CLASSES = 2, MOST_CLASSES = 1000 };
+enum { LABEL = 2, FIRST_PROBABILITY = 3, FEWEST_CLASSES = 2, MOST_CLASSES = 1000 };
 static const size_t file_limit = (size_t)4 << 30;
 
 const char *const report_head_keys[REPORT_HEADS] = {"fusion", "om", "im", "tem"};
@@ -202,19 +202,26 @@ static cmus_status read_bags(const cmus_csv *table, const layout *where, report_
     return status;
 }
 
+/* The class that a cell names. */
+static cmus_status read_class(const cmus_csv *table, size_t row, size_t column, const report_predictions *predictions,
+                              int *class_index) {
+    const char *name = cmus_csv_cell(table, row, column);
+    for (size_t i = 0; i < predictions->classes; i++)
+        if (strcmp(name, predictions->class_names[i]) == 0) {
+            *class_index = (int)i;
+            return CMUS_OK;
+        }
+    return cmus_fail(CMUS_ERROR_DATA, "%s, line %zu: the %s '%s' is none of the classes", table->path,
+                     table->lines[row], table->header[column], name);
+}
+
 static cmus_status read_row(const cmus_csv *table, size_t row, const layout *where, report_predictions *predictions) {
-    const char *label = cmus_csv_cell(table, row, 2);
-    size_t classes = where->classes, index = 0;
+    size_t classes = where->classes;
     for (size_t i = 0; i < 2; i++)
         if (!*cmus_csv_cell(table, row, i))
             return cmus_fail(CMUS_ERROR_DATA, "%s, line %zu: the %s is empty", table->path, table->lines[row],
                              table->header[i]);
-    while (index < classes && strcmp(label, predictions->class_names[index]) != 0)
-        index++;
-    if (index == classes)
-        return cmus_fail(CMUS_ERROR_DATA, "%s, line %zu: the label '%s' is none of the classes", table->path,
-                         table->lines[row], label);
-    predictions->labels[row] = (int)index;
+    CMUS_TRY(read_class(table, row, LABEL, predictions, &predictions->labels[row]));
     for (int head = 0; head < REPORT_HEADS; head++)
         if (where->head_column[head])
             CMUS_TRY(read_head(table, row, where->head_column[head], classes, head,
@@ -247,13 +254,13 @@ static int by_id_and_row(const void *a, const void *b) {
     return order ? order : (x->row > y->row) - (x->row < y->row);
 }
 
-static cmus_status check_unique(const cmus_csv *table, const report_predictions *predictions) {
-    numbered_id *ids = cmus_allocate(predictions->cases, sizeof *ids);
-    for (size_t i = 0; i < predictions->cases; i++)
-        ids[i] = (numbered_id){predictions->case_ids[i], i};
-    qsort(ids, predictions->cases, sizeof *ids, by_id_and_row);
+static cmus_status check_unique(const cmus_csv *table) {
+    numbered_id *ids = cmus_allocate(table->rows, sizeof *ids);
+    for (size_t i = 0; i < table->rows; i++)
+        ids[i] = (numbered_id){cmus_csv_cell(table, i, 0), i};
+    qsort(ids, table->rows, sizeof *ids, by_id_and_row);
     cmus_status status = CMUS_OK;
-    for (size_t i = 1; i < predictions->cases && status == CMUS_OK; i++)
+    for (size_t i = 1; i < table->rows && status == CMUS_OK; i++)
         if (strcmp(ids[i].id, ids[i - 1].id) == 0)
             status = cmus_fail(CMUS_ERROR_DATA, "%s, line %zu: the case '%s' is predicted twice; first on line %zu",
                                table->path, table->lines[ids[i].row], ids[i].id, table->lines[ids[i - 1].row]);
@@ -261,13 +268,104 @@ static cmus_status check_unique(const cmus_csv *table, const report_predictions 
     return status;
 }
 
-static cmus_status read_table(const cmus_csv *table, report_predictions *predictions) {
+/* Takes the row to an earlier place, over what is there. */
+static void move_row(cmus_csv *table, size_t from, size_t to) {
+    memmove(table->cells + to * table->columns, table->cells + from * table->columns,
+            table->columns * sizeof *table->cells);
+    table->lines[to] = table->lines[from];
+}
+
+static cmus_status drop_unlabelled(cmus_csv *table, const report_predictions *predictions, report_coverage *coverage) {
+    size_t kept = 0;
+    int label;
+    for (size_t row = 0; row < table->rows; row++) {
+        if (!*cmus_csv_cell(table, row, LABEL))
+            continue;
+        CMUS_TRY(read_class(table, row, LABEL, predictions, &label));
+        move_row(table, row, kept++);
+    }
+    coverage->unlabelled = table->rows - kept;
+    table->rows = kept;
+    return kept ? CMUS_OK
+                : cmus_fail(CMUS_ERROR_DATA,
+                            "%s: none of the %zu cases has a label; predict again with the labels: cmus-predict "
+                            "--labels FILE.csv",
+                            table->path, coverage->cases);
+}
+
+/* Whether a head says nothing about a case. */
+static bool is_silent(const cmus_csv *table, size_t row, const layout *where, report_head head) {
+    for (size_t i = 0; i < where->classes; i++)
+        if (*cmus_csv_cell(table, row, where->head_column[head] + i))
+            return false;
+    return true;
+}
+
+/* Heads that say nothing about any case are not there. */
+static void forget_silent_heads(const cmus_csv *table, layout *where) {
+    for (int head = REPORT_OM; head < REPORT_HEADS; head++) {
+        size_t row = 0;
+        while (where->head_column[head] && row < table->rows && is_silent(table, row, where, head))
+            row++;
+        if (row == table->rows)
+            where->head_column[head] = 0;
+    }
+    where->has_bag = where->head_column[REPORT_TEM] > 0;
+}
+
+static bool is_complete(const cmus_csv *table, size_t row, const layout *where) {
+    for (int head = 0; head < REPORT_HEADS; head++)
+        if (where->head_column[head] && is_silent(table, row, where, head))
+            return false;
+    return true;
+}
+
+static cmus_status drop_incomplete(cmus_csv *table, const layout *where, const report_predictions *predictions,
+                                   report_coverage *coverage) {
+    size_t predicted, missing, kept = 0;
+    int class_index;
+    CMUS_TRY(cmus_csv_column(table, "predicted", &predicted));
+    CMUS_TRY(cmus_csv_column(table, "missing", &missing));
+    coverage->incomplete = cmus_allocate(table->rows, sizeof *coverage->incomplete);
+    for (size_t row = 0; row < table->rows; row++) {
+        if (is_complete(table, row, where)) {
+            move_row(table, row, kept++);
+            continue;
+        }
+        CMUS_TRY(read_class(table, row, predicted, predictions, &class_index));
+        coverage->incomplete[coverage->incomplete_count++] = (report_incomplete){
+            cmus_copy_string(cmus_csv_cell(table, row, 0)), cmus_copy_string(cmus_csv_cell(table, row, LABEL)),
+            cmus_copy_string(cmus_csv_cell(table, row, missing)),
+            cmus_copy_string(cmus_csv_cell(table, row, predicted))};
+    }
+    table->rows = kept;
+    return kept ? CMUS_OK
+                : cmus_fail(CMUS_ERROR_DATA,
+                            "%s: no case with a label has images of all modalities, so the fusion head says nothing "
+                            "that could be evaluated",
+                            table->path);
+}
+
+/* Leaves the rows that can be evaluated. */
+static cmus_status keep_evaluable(cmus_csv *table, layout *where, const report_predictions *predictions,
+                                  report_coverage *coverage) {
+    coverage->cases = table->rows;
+    CMUS_TRY(drop_unlabelled(table, predictions, coverage));
+    forget_silent_heads(table, where);
+    return drop_incomplete(table, where, predictions, coverage);
+}
+
+/* coverage: NULL if every case must have a label and all heads. */
+static cmus_status read_table(cmus_csv *table, report_predictions *predictions, report_coverage *coverage) {
     layout where;
     CMUS_TRY(find_columns(table, &where));
     CMUS_TRY(read_class_names(table, &where, predictions));
-    size_t cases = predictions->cases = table->rows;
-    if (!cases)
+    if (!table->rows)
         return cmus_fail(CMUS_ERROR_DATA, "%s: no case is predicted", table->path);
+    CMUS_TRY(check_unique(table));
+    if (coverage)
+        CMUS_TRY(keep_evaluable(table, &where, predictions, coverage));
+    size_t cases = predictions->cases = table->rows;
     predictions->case_ids = cmus_allocate(cases, sizeof(char *));
     predictions->patient_ids = cmus_allocate(cases, sizeof(char *));
     predictions->labels = cmus_allocate(cases, sizeof(int));
@@ -281,18 +379,39 @@ static cmus_status read_table(const cmus_csv *table, report_predictions *predict
     if (where.has_bag)
         CMUS_TRY(read_bags(table, &where, predictions));
     copy_ids(table, predictions);
-    return check_unique(table, predictions);
+    return CMUS_OK;
 }
 
-cmus_status report_predictions_read(const char *path, report_predictions *predictions) {
+static cmus_status read_file(const char *path, report_predictions *predictions, report_coverage *coverage) {
     *predictions = (report_predictions){0};
     cmus_csv table;
     CMUS_TRY(cmus_csv_read(path, file_limit, &table));
-    cmus_status status = read_table(&table, predictions);
+    cmus_status status = read_table(&table, predictions, coverage);
     cmus_csv_free(&table);
     if (status != CMUS_OK)
         report_predictions_free(predictions);
     return status;
+}
+
+cmus_status report_predictions_read(const char *path, report_predictions *predictions) {
+    return read_file(path, predictions, NULL);
+}
+
+cmus_status report_predictions_read_external(const char *path, report_predictions *predictions,
+                                             report_coverage *coverage) {
+    *coverage = (report_coverage){0};
+    return read_file(path, predictions, coverage);
+}
+
+void report_coverage_free(report_coverage *coverage) {
+    for (size_t i = 0; i < coverage->incomplete_count; i++) {
+        cmus_free(coverage->incomplete[i].case_id);
+        cmus_free(coverage->incomplete[i].label);
+        cmus_free(coverage->incomplete[i].missing);
+        cmus_free(coverage->incomplete[i].predicted);
+    }
+    cmus_free(coverage->incomplete);
+    *coverage = (report_coverage){0};
 }
 
 void report_predictions_free(report_predictions *predictions) {

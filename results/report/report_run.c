@@ -9,6 +9,8 @@
 #include "cmus/log.h"
 #include "cmus/memory.h"
 
+#define FINAL_MODEL "fold-all" /* by cmus-train --fold all */
+
 enum { MOST_FOLDS = 1000, CONFIG_LIMIT = 1 << 20, JSON_LIMIT = 16 << 20 };
 
 void report_problem(report_run *run, report_fold *fold, const char *format, ...) {
@@ -130,6 +132,28 @@ static long fold_number(const char *name) {
     return strtol(digits, NULL, 10);
 }
 
+static bool run_has(const report_run *run, const char *name) {
+    char *path = cmus_path_join(run->path, name);
+    bool has = cmus_file_exists(path) || cmus_folder_exists(path);
+    cmus_free(path);
+    return has;
+}
+
+static void note_final_model(const report_run *run) {
+    if (run_has(run, FINAL_MODEL))
+        cmus_info("%s/" FINAL_MODEL " is left out: it was trained on every case, so there is nothing to evaluate it on",
+                  run->path);
+}
+
+static cmus_status no_folds(const report_run *run) {
+    const char *advice = "give the --out folder of cmus-train";
+    if (run_has(run, "predictions.json"))
+        advice = "what cmus-predict wrote is evaluated with --external";
+    else if (run_has(run, FINAL_MODEL))
+        advice = FINAL_MODEL " was trained on every case, so there is nothing to evaluate it on";
+    return cmus_fail(CMUS_ERROR_NOT_FOUND, "%s: there is no folder fold-0, fold-1, ... in it; %s", run->path, advice);
+}
+
 static cmus_status find_folds(report_run *run) {
     char **names;
     size_t count;
@@ -144,18 +168,21 @@ static cmus_status find_folds(report_run *run) {
     }
     cmus_names_free(names, count);
     if (!run->count)
-        return cmus_fail(CMUS_ERROR_NOT_FOUND,
-                         "%s: there is no folder fold-0, fold-1, ... in it; give the --out folder of cmus-train",
-                         run->path);
+        return no_folds(run);
+    note_final_model(run);
     return CMUS_OK;
 }
 
-cmus_status report_run_read(const char *path, report_run *run) {
+void report_run_name(const char *path, report_run *run) {
     *run = (report_run){.path = cmus_copy_string(path)};
     for (size_t length = strlen(run->path); length > 1 && run->path[length - 1] == '/'; length--)
         run->path[length - 1] = 0;
     const char *slash = strrchr(run->path, '/');
     run->name = cmus_copy_string(slash && slash[1] ? slash + 1 : run->path);
+}
+
+cmus_status report_run_read(const char *path, report_run *run) {
+    report_run_name(path, run);
     CMUS_TRY(find_folds(run));
     bool has_manifest = true;
     for (size_t i = 0; i < run->count; i++) {
@@ -183,6 +210,7 @@ void report_run_free(report_run *run) {
     for (size_t i = 0; i < run->problem_count; i++)
         cmus_free(run->problems[i]);
     cmus_free(run->problems);
+    report_external_free(run->external);
     cmus_free(run->folds);
     cmus_free(run->path);
     cmus_free(run->name);

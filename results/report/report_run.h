@@ -1,4 +1,4 @@
-/* One RUN: its fold folders, read and proved to belong together. */
+/* One RUN: its fold folders, read and proved to belong together; or an outside test set (external.h). */
 #ifndef CMUS_REPORT_RUN_H
 #define CMUS_REPORT_RUN_H
 
@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "cmus/status.h"
+#include "report/external.h"
 #include "report/features.h"
 #include "report/report_predictions.h"
 #include "report/training.h"
@@ -33,7 +34,13 @@ typedef struct report_run {
     size_t expected; /* folds that the run should have, of all repeats; as many as are there if no run.json tells */
     char **problems; /* [problem_count]: what keeps the run from being complete, folds named */
     size_t problem_count;
+    report_external *external; /* NULL: folds of cmus-train. Else there is one fold, which has only folder, information
+                                  (predictions.json without its cases), predictions, an empty config and, if it is
+                                  known, the dataset_hash of the cases */
 } report_run;
+
+/* An empty run of this path; its name is the path's last part. */
+void report_run_name(const char *path, report_run *run);
 
 /* Reads RUN/fold-K/ and proves: every fold there and finished, configurations, data set hashes and classes equal, no
  * case and no patient in two folds (of one repeat). What is wrong with a fold is no failure but a problem in the list,

@@ -67,12 +67,8 @@ static json_t *metrics_object(const report_evaluation *evaluation, const report_
     return object;
 }
 
-static json_t *head_object(const report_evaluation *evaluation, const report_head_results *results) {
-    json_t *object = json_object(), *folds = json_array();
-    json_object_set_new(object, "pooled", metrics_object(evaluation, &results->pooled));
-    json_object_set_new(object, "low", values_object(evaluation, results->low, number_at));
-    json_object_set_new(object, "high", values_object(evaluation, results->high, number_at));
-    json_object_set_new(object, "undefined_draws", values_object(evaluation, results->undefined_draws, count_at));
+static void add_folds(json_t *object, const report_evaluation *evaluation, const report_head_results *results) {
+    json_t *folds = json_array();
     json_object_set_new(object, "mean", values_object(evaluation, results->mean, number_at));
     json_object_set_new(object, "sd", values_object(evaluation, results->deviation, number_at));
     for (size_t i = 0; i < evaluation->folds; i++) {
@@ -82,6 +78,74 @@ static json_t *head_object(const report_evaluation *evaluation, const report_hea
         json_array_append_new(folds, fold);
     }
     json_object_set_new(object, "folds", folds);
+}
+
+static json_t *head_object(const report_evaluation *evaluation, const report_head_results *results) {
+    json_t *object = json_object();
+    json_object_set_new(object, "pooled", metrics_object(evaluation, &results->pooled));
+    json_object_set_new(object, "low", values_object(evaluation, results->low, number_at));
+    json_object_set_new(object, "high", values_object(evaluation, results->high, number_at));
+    json_object_set_new(object, "undefined_draws", values_object(evaluation, results->undefined_draws, count_at));
+    if (!evaluation->run->external)
+        add_folds(object, evaluation, results);
+    return object;
+}
+
+/* A text that may not be known. */
+static json_t *text_or_null(const char *bytes) {
+    return bytes ? text(bytes) : json_null();
+}
+
+static json_t *text_list(char *const *texts, size_t number) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < number; i++)
+        json_array_append_new(list, text(texts[i]));
+    return list;
+}
+
+static json_t *models_list(const report_external *external) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < external->model_count; i++) {
+        const report_model *model = &external->models[i];
+        json_t *one = json_object();
+        json_object_set_new(one, "path", text(model->path));
+        json_object_set_new(one, "sha256", text(model->sha256));
+        json_object_set_new(one, "config_hash", text_or_null(model->config_hash));
+        json_object_set_new(one, "dataset_hash", text_or_null(model->dataset_hash));
+        json_object_set_new(one, "fold", text_or_null(model->fold));
+        json_array_append_new(list, one);
+    }
+    return list;
+}
+
+static json_t *incomplete_list(const report_coverage *coverage) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < coverage->incomplete_count; i++) {
+        const report_incomplete *incomplete = &coverage->incomplete[i];
+        json_t *one = json_object();
+        json_object_set_new(one, "case_id", text(incomplete->case_id));
+        json_object_set_new(one, "label", text(incomplete->label));
+        json_object_set_new(one, "missing", text(incomplete->missing));
+        json_object_set_new(one, "predicted", text(incomplete->predicted));
+        json_array_append_new(list, one);
+    }
+    return list;
+}
+
+/* Which networks saw which cases; null for the folds of cmus-train. */
+static json_t *external_object(const report_external *external) {
+    if (!external)
+        return json_null();
+    json_t *object = json_object(), *source = json_object();
+    json_object_set_new(source, "kind", text_or_null(external->source_kind));
+    json_object_set_new(source, "paths", text_list(external->source_paths, external->source_path_count));
+    json_object_set_new(source, "fold", text_or_null(external->source_fold));
+    json_object_set_new(object, "models", models_list(external));
+    json_object_set_new(object, "source", source);
+    json_object_set_new(object, "cases_predicted", count(external->coverage.cases));
+    json_object_set_new(object, "cases_without_label", count(external->coverage.unlabelled));
+    json_object_set_new(object, "cases_incomplete", incomplete_list(&external->coverage));
+    json_object_set_new(object, "notes", text_list(external->notes, external->note_count));
     return object;
 }
 
@@ -96,21 +160,20 @@ static json_t *bootstrap_object(const report_evaluation *evaluation) {
 
 static json_t *run_object(const report_evaluation *evaluation) {
     const report_run *run = evaluation->run;
-    json_t *object = json_object(), *classes = json_array(), *problems = json_array(), *heads = json_object();
+    json_t *object = json_object(), *classes = json_array(), *heads = json_object();
     for (size_t i = 0; i < evaluation->classes; i++)
         json_array_append_new(classes, json_string(evaluation->class_names[i]));
-    for (size_t i = 0; i < run->problem_count; i++)
-        json_array_append_new(problems, text(run->problems[i]));
     for (int head = 0; head < REPORT_HEADS; head++)
         if (evaluation->heads[head].present)
             json_object_set_new(heads, report_head_keys[head], head_object(evaluation, &evaluation->heads[head]));
     json_object_set_new(object, "name", text(run->name));
     json_object_set_new(object, "path", text(run->path));
     json_object_set_new(object, "partial", json_boolean(evaluation->partial));
-    json_object_set_new(object, "problems", problems);
-    json_object_set_new(object, "dataset_hash", text(evaluation->used[0]->dataset_hash));
-    json_object_set_new(object, "folds_expected", count(run->expected));
-    json_object_set_new(object, "folds_used", count(evaluation->folds));
+    json_object_set_new(object, "problems", text_list(run->problems, run->problem_count));
+    json_object_set_new(object, "dataset_hash", text_or_null(evaluation->used[0]->dataset_hash));
+    json_object_set_new(object, "external", external_object(run->external));
+    json_object_set_new(object, "folds_expected", count(run->external ? 0 : run->expected));
+    json_object_set_new(object, "folds_used", count(run->external ? 0 : evaluation->folds));
     json_object_set_new(object, "cases", count(evaluation->different_cases));
     json_object_set_new(object, "patients", count(evaluation->patients));
     json_object_set_new(object, "classes", classes);
@@ -130,6 +193,7 @@ cmus_status report_summary_json(const char *path, const report_evaluation *evalu
     json_object_set_new(object, "version", json_string(cmus_version()));
     json_object_set_new(object, "git_revision", json_string(cmus_git_revision()));
     json_object_set_new(object, "partial", json_boolean(partial));
+    json_object_set_new(object, "external", json_boolean(evaluations[0].run->external));
     json_object_set_new(object, "runs", list);
     char *content = json_dumps(object, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
     json_decref(object);
@@ -194,6 +258,8 @@ static void write_head(cmus_file_writer *writer, const report_evaluation *evalua
     write_values(&scope, results->low);
     scope.scope = "high";
     write_values(&scope, results->high);
+    if (evaluation->run->external)
+        return;
     scope.scope = "mean";
     write_values(&scope, results->mean);
     scope.scope = "sd";

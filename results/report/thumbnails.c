@@ -87,10 +87,14 @@ static cmus_status make_at_size(maker *work, const report_case *wrong, size_t co
 
 static cmus_status check_dataset(const cmus_dataset *dataset, const report_evaluation *evaluation) {
     const report_fold *fold = evaluation->used[0];
+    if (!fold->dataset_hash)
+        return cmus_fail(CMUS_ERROR_MISMATCH, "--data: the cases of %s are not of a packed data set",
+                         evaluation->run->path);
     if (strcmp(cmus_dataset_hash(dataset), fold->dataset_hash) == 0)
         return CMUS_OK;
-    return cmus_fail(CMUS_ERROR_MISMATCH, "--data: the data set's hash is %s, but %s was trained on %s",
-                     cmus_dataset_hash(dataset), evaluation->run->path, fold->dataset_hash);
+    return cmus_fail(CMUS_ERROR_MISMATCH, "--data: the data set's hash is %s, but %s %s %s", cmus_dataset_hash(dataset),
+                     evaluation->run->path, evaluation->run->external ? "has cases of" : "was trained on",
+                     fold->dataset_hash);
 }
 
 cmus_status report_thumbnails_make(cmus_dataset *dataset, const report_evaluation *evaluation, size_t budget,

@@ -27,7 +27,8 @@ typedef struct report_thumbnails {
 } report_thumbnails;
 
 /* Pictures of the wrong cases that take at most `budget` letters of base64: all of them as large as fits; at the
- * smallest size, the surest ones only. MISMATCH if the run was not trained on this data set; FORMAT, CHECKSUM and DATA
+ * smallest size, the surest ones only. MISMATCH if the run was not trained on this data set, or an external
+ * test set is not of it; FORMAT, CHECKSUM and DATA
  * name the case. Free by report_thumbnails_free(), also after a failure. */
 cmus_status report_thumbnails_make(cmus_dataset *dataset, const report_evaluation *evaluation, size_t budget,
                                    report_thumbnails *thumbnails);

@@ -159,12 +159,17 @@ cmus_status cmus_manifest_write(const char *folder, const char *const *names, si
     return status;
 }
 
-static cmus_status check_line(const char *folder, const char *manifest, char *line) {
+/* known: the SHA-256 of the file, or NULL: it is read. */
+static cmus_status check_line(const char *folder, const char *manifest, char *line, const char *known) {
     size_t length = strlen(line);
     if (length < 67 || strspn(line, "0123456789abcdef") != 64 || line[64] != ' ' || strstr(line + 66, ".."))
         return cmus_fail(CMUS_ERROR_FORMAT, "%s: '%s' is not a line of sha256sum", manifest, line);
     char *file = cmus_path_join(folder, line + 66), text[CMUS_SHA256_TEXT];
-    cmus_status status = cmus_sha256_file(file, text);
+    cmus_status status = CMUS_OK;
+    if (known)
+        memcpy(text, known, CMUS_SHA256_TEXT);
+    else
+        status = cmus_sha256_file(file, text);
     if (status == CMUS_ERROR_NOT_FOUND)
         status = cmus_fail(CMUS_ERROR_CHECKSUM, "%s: missing, but listed in %s", file, manifest);
     else if (status == CMUS_OK && memcmp(text, line, 64) != 0)
@@ -175,8 +180,9 @@ static cmus_status check_line(const char *folder, const char *manifest, char *li
     return status;
 }
 
-/* Checks the lines of the manifest: all of them, or only that of the file `only`, which must be there. */
-static cmus_status check_lines(const char *folder, const char *only) {
+/* Checks the lines of the manifest: all of them, or only that of the file `only`, which must be there, by its `known`
+ * hash or, NULL, by reading it. */
+static cmus_status check_lines(const char *folder, const char *only, const char *known) {
     char *path = cmus_path_join(folder, "MANIFEST.sha256"), *text = NULL;
     size_t size;
     cmus_status status = cmus_file_read(path, MANIFEST_LIMIT, &text, &size);
@@ -188,7 +194,7 @@ static cmus_status check_lines(const char *folder, const char *only) {
          line = strtok_r(NULL, "\n", &rest)) {
         if (only && (strlen(line) < 67 || strcmp(line + 66, only) != 0))
             continue;
-        status = check_line(folder, path, line);
+        status = check_line(folder, path, line, known);
         found = true;
     }
     if (status == CMUS_OK && only && !found)
@@ -199,9 +205,13 @@ static cmus_status check_lines(const char *folder, const char *only) {
 }
 
 cmus_status cmus_manifest_check(const char *folder) {
-    return check_lines(folder, NULL);
+    return check_lines(folder, NULL, NULL);
 }
 
 cmus_status cmus_manifest_check_file(const char *folder, const char *name) {
-    return check_lines(folder, name);
+    return check_lines(folder, name, NULL);
+}
+
+cmus_status cmus_manifest_check_known(const char *folder, const char *name, const char *sha256) {
+    return check_lines(folder, name, sha256);
 }

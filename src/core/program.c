@@ -30,7 +30,7 @@ void cmus_program_begin(const char *name) {
 }
 
 /* The others parse with both streams on /dev/null. */
-void cmus_program_parse(const struct argp *parser, int rank, int argc, char **argv, void *input) {
+void cmus_program_parse(const struct argp *parser, unsigned flags, int rank, int argc, char **argv, void *input) {
     int kept[2] = {-1, -1};
     for (int stream = 1; rank != 0 && stream <= 2; stream++) {
         int nothing = open("/dev/null", O_WRONLY);
@@ -38,7 +38,7 @@ void cmus_program_parse(const struct argp *parser, int rank, int argc, char **ar
         dup2(nothing, stream);
         close(nothing);
     }
-    argp_parse(parser, argc, argv, 0, NULL, input);
+    argp_parse(parser, argc, argv, flags, NULL, input);
     for (int stream = 1; rank != 0 && stream <= 2; stream++) {
         dup2(kept[stream - 1], stream);
         close(kept[stream - 1]);

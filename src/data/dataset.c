@@ -163,6 +163,10 @@ cmus_status cmus_dataset_needs_all(const cmus_dataset *dataset, const char *fold
                      has[CMUS_IMAGE_TEM] ? "" : " TEM");
 }
 
+const char *cmus_dataset_options(const cmus_dataset *dataset) {
+    return dataset->index.options;
+}
+
 const char *cmus_dataset_hash(const cmus_dataset *dataset) {
     return dataset->sha256;
 }
@@ -280,6 +284,21 @@ cmus_status cmus_dataset_read_image(cmus_dataset *dataset, int index, cmus_image
                    case_id_at(dataset, index));
     cmus_hdf5_quiet(); /* a setting of each thread, where HDF5 is built for several */
     return end_reading(dataset, index, read_image(dataset, index, kind, image, rgb));
+}
+
+cmus_status cmus_dataset_source(cmus_dataset *dataset, int index, cmus_image_kind kind, int image, const char **file) {
+    int count = count_images(dataset, index, kind, 0);
+    if (image < 0 || image >= count)
+        cmus_fatal("the source of %s image %d of %d of the case %s is asked for", cmus_image_array(kind), image, count,
+                   case_id_at(dataset, index));
+    case_place place = dataset->places[index];
+    const char *line = NULL;
+    cmus_hdf5_quiet();
+    CMUS_TRY(
+        end_reading(dataset, index, cmus_shard_source(&dataset->shards[place.shard], place.index, kind, image, &line)));
+    const char *gap = strstr(line, "  "); /* behind the SHA-256 */
+    *file = gap ? gap + 2 : line;
+    return CMUS_OK;
 }
 
 cmus_status cmus_dataset_read(cmus_dataset *dataset, int index, int max_tem, uint8_t *om, uint8_t *im, uint8_t *tem) {

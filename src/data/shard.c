@@ -44,6 +44,7 @@ void cmus_shard_free(cmus_shard *shard) {
     cmus_free(shard->label);
     cmus_free(shard->case_id);
     cmus_free(shard->patient_id);
+    cmus_free(shard->source);
     memset(shard, 0, sizeof *shard);
     forget_ids(shard);
 }
@@ -413,4 +414,17 @@ cmus_status cmus_shard_image(cmus_shard *shard, cmus_image_kind kind, int64_t nu
     size_t side = (size_t)shard->image_size, channels = kind == CMUS_IMAGE_TEM ? (size_t)shard->tem_channels : 3;
     return read_chunk(shard, dataset, cmus_image_array(kind), 4, shard->compressed[kind], (hsize_t)number, image,
                       side * side * channels);
+}
+
+cmus_status cmus_shard_source(cmus_shard *shard, int index, cmus_image_kind kind, int image, const char **line) {
+    if (!shard->source) {
+        CMUS_TRY(open_file(shard));
+        CMUS_TRY(read_texts(shard, "source", (size_t)cmus_shard_images(shard), CMUS_SOURCE_BYTES, &shard->source,
+                            &shard->source_width));
+    }
+    int om = shard->has[CMUS_IMAGE_OM], im = shard->has[CMUS_IMAGE_IM];
+    int64_t first = (int64_t)index * (om + im) + shard->tem_offset[index];
+    int64_t number = first + (kind == CMUS_IMAGE_OM ? 0 : kind == CMUS_IMAGE_IM ? om : om + im + image);
+    *line = shard->source + (size_t)number * shard->source_width;
+    return CMUS_OK;
 }

@@ -17,6 +17,8 @@ typedef struct cmus_shard {
     int32_t *label;             /* [cases] */
     char *case_id, *patient_id; /* [cases] texts, each in its own width */
     size_t case_width, patient_width;
+    char *source; /* [images] lines of /source, as they are asked for; NULL: not yet */
+    size_t source_width;
     bool keep_open;
     hid_t file;                        /* H5I_INVALID_HID while closed; its closing closes its arrays */
     hid_t images[CMUS_IMAGE_KINDS];    /* as `file` */
@@ -41,6 +43,10 @@ const char *cmus_shard_patient_id(const cmus_shard *shard, int index);
 /* Reads image number `number` of the shard's images of that kind, which it must have: [S][S][C], C = tem_channels of
  * TEM images, else 3. Only its chunk is read. */
 cmus_status cmus_shard_image(cmus_shard *shard, cmus_image_kind kind, int64_t number, uint8_t *image);
+
+/* The line of /source of an image: `image` below tem_count for TEM, else 0. All lines are read at the first call and
+ * stay. */
+cmus_status cmus_shard_source(cmus_shard *shard, int index, cmus_image_kind kind, int image, const char **line);
 
 /* Closes the file if it is not kept open. */
 void cmus_shard_rest(cmus_shard *shard);

@@ -245,15 +245,17 @@ void cmus_linear_backward(float *d_in, float *d_weight, float *d_bias, const flo
                           const float *weight, int rows, int inputs, int outputs) {
     if (rows == 0)
         return;
-    cmus_operand gradient = {.values = d_out, .width = outputs, .transposed = true};
-    cmus_operand activations = {.values = in, .width = inputs};
-    cmus_result sum = {
-        .values = d_weight, .width = inputs, .form = CMUS_RESULT_ADD, .left_sums = d_bias, .exact = true};
-    cmus_product(&gradient, &activations, &sum, outputs, inputs, rows);
-    if (!d_in)
-        return;
-    gradient.transposed = false;
-    cmus_operand weights = {.values = weight, .width = inputs};
-    cmus_result back = {.values = d_in, .width = inputs, .exact = true};
-    cmus_product(&gradient, &weights, &back, rows, inputs, outputs);
+    cmus_operand gradient = {.values = d_out, .width = outputs};
+    if (d_weight) {
+        cmus_operand transposed = gradient, activations = {.values = in, .width = inputs};
+        transposed.transposed = true;
+        cmus_result sum = {
+            .values = d_weight, .width = inputs, .form = CMUS_RESULT_ADD, .left_sums = d_bias, .exact = true};
+        cmus_product(&transposed, &activations, &sum, outputs, inputs, rows);
+    }
+    if (d_in) {
+        cmus_operand weights = {.values = weight, .width = inputs};
+        cmus_result back = {.values = d_in, .width = inputs, .exact = true};
+        cmus_product(&gradient, &weights, &back, rows, inputs, outputs);
+    }
 }

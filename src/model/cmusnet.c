@@ -8,7 +8,8 @@
 
 static const char *const encoder_names[CMUS_MODALITIES] = {"TEM_encoder", "OM_encoder", "IM_encoder"};
 
-cmus_status cmus_net_create(const cmus_net_config *config, bool training, cmus_net **result) {
+/* A network with its table of parameters, and no memory for them. */
+static cmus_status create_empty(const cmus_net_config *config, cmus_net **result) {
     *result = NULL;
     CMUS_TRY(cmus_net_config_check(config));
     cmus_net *net = cmus_allocate(1, sizeof *net);
@@ -26,6 +27,24 @@ cmus_status cmus_net_create(const cmus_net_config *config, bool training, cmus_n
         cmus_cross_attention_create(&net->parameters, "CrossAttn", cmus_swin_tokens(net->encoders[0]), channels,
                                     config->attention_heads, config->attention == CMUS_ATTENTION_MULTIHEAD);
     net->heads = cmus_heads_create(&net->parameters, config, channels);
+    *result = net;
+    return CMUS_OK;
+}
+
+cmus_status cmus_net_describe(const cmus_net_config *config, cmus_parameters *parameters) {
+    *parameters = (cmus_parameters){0};
+    cmus_net *net;
+    CMUS_TRY(create_empty(config, &net));
+    *parameters = net->parameters;
+    net->parameters = (cmus_parameters){0};
+    cmus_net_free(net);
+    return CMUS_OK;
+}
+
+cmus_status cmus_net_create(const cmus_net_config *config, bool training, cmus_net **result) {
+    *result = NULL;
+    cmus_net *net;
+    CMUS_TRY(create_empty(config, &net));
     cmus_status status = cmus_net_plan_memory(net, training);
     if (status != CMUS_OK) {
         cmus_net_free(net);
@@ -87,6 +106,14 @@ void cmus_net_collect(cmus_net *net, size_t from, size_t to) {
 
 size_t cmus_net_channels(const cmus_net *net) {
     return (size_t)net->attention.channels;
+}
+
+int cmus_net_tokens(const cmus_net *net) {
+    return net->attention.tokens;
+}
+
+int cmus_net_softmaxes(const cmus_net *net) {
+    return cmus_cross_attention_softmaxes(&net->attention);
 }
 
 size_t cmus_net_map_size(const cmus_net *net) {

@@ -39,6 +39,10 @@ static split split_of(const cmus_cross_attention *attention) {
                    .scale = 1.0f / sqrtf((float)head_channels)};
 }
 
+int cmus_cross_attention_softmaxes(const cmus_cross_attention *attention) {
+    return split_of(attention).count;
+}
+
 static void softmax_row(float *row, int count) {
     float highest = row[0], sum = 0;
     for (int j = 1; j < count; j++)
@@ -147,8 +151,9 @@ void cmus_cross_attention_backward(const cmus_cross_attention *attention, const 
     float *d_query = cmus_allocate((size_t)cases * map, sizeof(float));
     float *scratch = cmus_allocate_raw(map, sizeof(float)),
           *d_scores = cmus_allocate_raw((size_t)(n * n), sizeof(float));
-    cmus_linear_backward(d_mixed, gradient + attention->proj_weight, gradient + attention->proj_bias, d_out,
-                         tape->mixed, weights + attention->proj_weight, 2 * rows, channels, channels);
+    cmus_linear_backward(d_mixed, cmus_gradient_at(gradient, attention->proj_weight),
+                         cmus_gradient_at(gradient, attention->proj_bias), d_out, tape->mixed,
+                         weights + attention->proj_weight, 2 * rows, channels, channels);
     for (int i = 0; i < 2 * cases; i++) {
         size_t at = (size_t)i * map, from = (size_t)(i % cases) * map;
         attend_backward(attention, tape->query + from, tape->key + at, tape->value + at,
@@ -157,16 +162,16 @@ void cmus_cross_attention_backward(const cmus_cross_attention *attention, const 
     }
     float *part = d_mixed; /* no longer needed: now the shares of the inputs */
     memcpy(d_other, d_out, all * sizeof *d_other);
-    cmus_linear_backward(part, gradient + attention->key, NULL, d_key, other, weights + attention->key, 2 * rows,
-                         channels, channels);
+    cmus_linear_backward(part, cmus_gradient_at(gradient, attention->key), NULL, d_key, other, weights + attention->key,
+                         2 * rows, channels, channels);
     for (size_t i = 0; i < all; i++)
         d_other[i] += part[i];
-    cmus_linear_backward(part, gradient + attention->value, NULL, d_value, other, weights + attention->value, 2 * rows,
-                         channels, channels);
+    cmus_linear_backward(part, cmus_gradient_at(gradient, attention->value), NULL, d_value, other,
+                         weights + attention->value, 2 * rows, channels, channels);
     for (size_t i = 0; i < all; i++)
         d_other[i] += part[i];
-    cmus_linear_backward(part, gradient + attention->query, NULL, d_query, tem, weights + attention->query, rows,
-                         channels, channels);
+    cmus_linear_backward(part, cmus_gradient_at(gradient, attention->query), NULL, d_query, tem,
+                         weights + attention->query, rows, channels, channels);
     for (size_t i = 0; i < (size_t)cases * map; i++)
         d_tem[i] += part[i];
     cmus_free(d_scores);

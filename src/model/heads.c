@@ -96,53 +96,63 @@ void cmus_heads_result(const cmus_heads *heads, const cmus_heads_tape *tape, int
     }
 }
 
-/* d_logits [cases][classes] of one head: scale * weight * (softmax - one hot), through the ReLU. */
-static void loss_backward(const cmus_heads *heads, const cmus_heads_tape *tape, int head, const int *labels,
-                          double scale, int cases, float *d_logits) {
+void cmus_heads_loss_backward(const cmus_heads *heads, const cmus_heads_tape *tape, const int *labels, double scale,
+                              int cases, float *const d_logits[CMUS_HEADS]) {
     double probability[CMUS_MAX_CLASSES];
-    for (int i = 0; i < cases; i++) {
-        size_t at = (size_t)i * (size_t)heads->classes;
-        const float *logits = tape->logits[head] + at;
-        softmax(logits, heads->classes, probability);
-        for (int c = 0; c < heads->classes; c++) {
-            bool blocked = heads->relu && head < CMUS_MODALITIES && logits[c] <= 0;
-            double d = probability[c] - (c == labels[i] ? 1.0 : 0.0);
-            d_logits[at + (size_t)c] = blocked ? 0.0f : (float)(scale * heads->loss_weight[head] * d);
+    for (int h = 0; h < CMUS_HEADS; h++)
+        for (int i = 0; i < cases; i++) {
+            size_t at = (size_t)i * (size_t)heads->classes;
+            softmax(tape->logits[h] + at, heads->classes, probability);
+            for (int c = 0; c < heads->classes; c++) {
+                double d = probability[c] - (c == labels[i] ? 1.0 : 0.0);
+                d_logits[h][at + (size_t)c] = (float)(scale * heads->loss_weight[h] * d);
+            }
         }
-    }
+}
+
+/* From the fusion logits to what the MLP took: d_joined [cases][3 C]. */
+static void fusion_backward(const cmus_heads *heads, const float *weights, float *gradient, const cmus_heads_tape *tape,
+                            const float *d_logits, int cases, float *d_joined) {
+    size_t count = (size_t)cases * (size_t)heads->hidden;
+    float *d_hidden = cmus_allocate_raw(count, sizeof *d_hidden);
+    cmus_linear_backward(d_hidden, cmus_gradient_at(gradient, heads->weight2), cmus_gradient_at(gradient, heads->bias2),
+                         d_logits, tape->hidden, weights + heads->weight2, cases, heads->hidden, heads->classes);
+    for (size_t i = 0; i < count; i++)
+        d_hidden[i] *= tape->factor[i];
+    cmus_linear_backward(d_joined, cmus_gradient_at(gradient, heads->weight1), cmus_gradient_at(gradient, heads->bias1),
+                         d_hidden, tape->joined, weights + heads->weight1, cases, CMUS_MODALITIES * heads->channels,
+                         heads->hidden);
+    cmus_free(d_hidden);
+}
+
+/* Gradients at logits that the ReLU made 0 end there; a NaN goes on. */
+static void stop_dead(const cmus_heads *heads, const float *logits, int cases, float *d_logits) {
+    for (int i = 0; heads->relu && i < cases * heads->classes; i++)
+        if (logits[i] <= 0)
+            d_logits[i] = 0;
 }
 
 void cmus_heads_backward(const cmus_heads *heads, const float *weights, float *gradient, const cmus_heads_tape *tape,
-                         const int *labels, double scale, int cases, float *const d_pooled[CMUS_MODALITIES]) {
+                         float *const d_logits[CMUS_HEADS], int cases, float *const d_pooled[CMUS_MODALITIES]) {
     double began = cmus_profile_begin();
-    int channels = heads->channels, classes = heads->classes, hidden = heads->hidden;
-    size_t count = (size_t)cases, width = (size_t)channels;
-    float *d_logits = cmus_allocate_raw(count * (size_t)classes, sizeof *d_logits);
-    float *d_hidden = cmus_allocate_raw(count * (size_t)hidden, sizeof *d_hidden);
+    size_t count = (size_t)cases, width = (size_t)heads->channels;
     float *d_joined = cmus_allocate_raw(count * CMUS_MODALITIES * width, sizeof *d_joined);
     float *pooled = cmus_allocate_raw(count * width, sizeof *pooled);
-    loss_backward(heads, tape, CMUS_HEAD_FUSION, labels, scale, cases, d_logits);
-    cmus_linear_backward(d_hidden, gradient + heads->weight2, gradient + heads->bias2, d_logits, tape->hidden,
-                         weights + heads->weight2, cases, hidden, classes);
-    for (size_t i = 0; i < count * (size_t)hidden; i++)
-        d_hidden[i] *= tape->factor[i];
-    cmus_linear_backward(d_joined, gradient + heads->weight1, gradient + heads->bias1, d_hidden, tape->joined,
-                         weights + heads->weight1, cases, CMUS_MODALITIES * channels, hidden);
+    fusion_backward(heads, weights, gradient, tape, d_logits[CMUS_HEAD_FUSION], cases, d_joined);
     for (int m = 0; m < CMUS_MODALITIES; m++) {
         for (size_t i = 0; i < count; i++)
             memcpy(pooled + i * width, tape->joined + (i * CMUS_MODALITIES + (size_t)m) * width,
                    width * sizeof *pooled);
-        loss_backward(heads, tape, m, labels, scale, cases, d_logits);
-        cmus_linear_backward(d_pooled[m], gradient + heads->weight[m], gradient + heads->bias[m], d_logits, pooled,
-                             weights + heads->weight[m], cases, channels, classes);
+        stop_dead(heads, tape->logits[m], cases, d_logits[m]);
+        cmus_linear_backward(d_pooled[m], cmus_gradient_at(gradient, heads->weight[m]),
+                             cmus_gradient_at(gradient, heads->bias[m]), d_logits[m], pooled,
+                             weights + heads->weight[m], cases, heads->channels, heads->classes);
         for (size_t i = 0; i < count; i++)
             for (size_t c = 0; c < width; c++)
                 d_pooled[m][i * width + c] += d_joined[(i * CMUS_MODALITIES + (size_t)m) * width + c];
     }
     cmus_free(pooled);
     cmus_free(d_joined);
-    cmus_free(d_hidden);
-    cmus_free(d_logits);
     cmus_profile_end("heads backward", began);
 }
 

@@ -6,7 +6,7 @@
 #include "net_internal.h"
 
 typedef struct fusion {
-    cmus_net *net;
+    const cmus_net *net;
     const cmus_case *cases;
     int count;
     size_t map;        /* floats of a map */
@@ -98,7 +98,7 @@ static void give_features(const fusion *f, cmus_case_result *results) {
 
 /* Attention and heads on the joined maps, and what came out. */
 static void attend(fusion *f, bool training, cmus_case_result *results) {
-    cmus_net *net = f->net;
+    const cmus_net *net = f->net;
     size_t count = (size_t)f->count, channels = (size_t)net->attention.channels;
     cmus_cross_attention_forward(&net->attention, net->weights, f->attended, f->joined, f->joined + count * f->map,
                                  f->count, &f->attention);
@@ -118,25 +118,45 @@ static void attend(fusion *f, bool training, cmus_case_result *results) {
     cmus_free(pooled);
 }
 
-/* d_joined [3 count][map]: gradients of the joined maps, from the losses on. */
-static void attend_backward(fusion *f, double scale, float *d_joined) {
-    cmus_net *net = f->net;
+/* d_logits [4 heads][count][classes] by head. */
+static void logits_by_head(const fusion *f, float *d_logits, float *by_head[CMUS_HEADS]) {
+    for (int h = 0; h < CMUS_HEADS; h++)
+        by_head[h] = d_logits + (size_t)h * (size_t)f->count * (size_t)f->net->heads.classes;
+}
+
+/* d_joined [3 count][map]: gradients of the joined maps, from d_logits [4 heads][count][classes] (overwritten) on;
+ * gradient (NULL: not needed) +=. */
+static void attend_backward(const fusion *f, float *d_logits, float *gradient, float *d_joined) {
+    const cmus_net *net = f->net;
     size_t count = (size_t)f->count, channels = (size_t)net->attention.channels;
     float *d_pooled = cmus_allocate_raw(CMUS_MODALITIES * count * channels, sizeof *d_pooled);
-    float *d_attended = cmus_allocate_raw(2 * count * f->map, sizeof *d_attended);
-    int *labels = cmus_allocate(count, sizeof *labels);
-    for (int c = 0; c < f->count; c++)
-        labels[c] = f->cases[c].label;
+    float *d_attended = cmus_allocate_raw(2 * count * f->map, sizeof *d_attended), *by_head[CMUS_HEADS];
     float *parts[CMUS_MODALITIES] = {d_pooled, d_pooled + count * channels, d_pooled + 2 * count * channels};
-    cmus_heads_backward(&net->heads, net->weights, net->gradient, &f->heads, labels, scale, f->count, parts);
+    logits_by_head(f, d_logits, by_head);
+    cmus_heads_backward(&net->heads, net->weights, gradient, &f->heads, by_head, f->count, parts);
     mean_tokens_backward(f, d_joined, parts[CMUS_TEM]);
     mean_tokens_backward(f, d_attended, parts[CMUS_OM]);
     mean_tokens_backward(f, d_attended + count * f->map, parts[CMUS_IM]);
-    cmus_cross_attention_backward(&net->attention, net->weights, net->gradient, d_joined, d_joined + count * f->map,
+    cmus_cross_attention_backward(&net->attention, net->weights, gradient, d_joined, d_joined + count * f->map,
                                   d_attended, f->joined, f->joined + count * f->map, f->count, &f->attention);
-    cmus_free(labels);
     cmus_free(d_attended);
     cmus_free(d_pooled);
+}
+
+/* d_joined [3 count][map] = scale * gradients of the losses; gradient +=. */
+static void losses_backward(const fusion *f, double scale, float *gradient, float *d_joined) {
+    const cmus_net *net = f->net;
+    size_t count = (size_t)f->count;
+    float *d_logits = cmus_allocate_raw(CMUS_HEADS * count * (size_t)net->heads.classes, sizeof *d_logits);
+    float *by_head[CMUS_HEADS];
+    int *labels = cmus_allocate(count, sizeof *labels);
+    for (int c = 0; c < f->count; c++)
+        labels[c] = f->cases[c].label;
+    logits_by_head(f, d_logits, by_head);
+    cmus_heads_loss_backward(&net->heads, &f->heads, labels, scale, f->count, by_head);
+    attend_backward(f, d_logits, gradient, d_joined);
+    cmus_free(labels);
+    cmus_free(d_logits);
 }
 
 /* From the joined maps to those of the images: the way of join() back. */
@@ -163,27 +183,37 @@ static size_t count_images(const cmus_case *cases, int count) {
     return images;
 }
 
-/* All cases at once. */
-static void fuse(cmus_net *net, const cmus_case *cases, int count, const float *maps, double scale, float *d_maps,
-                 bool *used, cmus_case_result *results) {
+/* Cases on their way behind the encoders; free with drop(). */
+static fusion start(const cmus_net *net, const cmus_case *cases, int count, const float *maps) {
     fusion f = {.net = net, .cases = cases, .count = count, .map = cmus_net_map_size(net), .maps = maps};
     size_t values = (size_t)count * f.map;
     f.weight = cmus_allocate(count_images(cases, count), sizeof *f.weight);
     f.joined = cmus_allocate_raw(CMUS_MODALITIES * values, sizeof *f.joined);
     f.attended = cmus_allocate_raw(2 * values, sizeof *f.attended);
+    return f;
+}
+
+static void drop(fusion *f) {
+    cmus_free(f->weight);
+    cmus_free(f->joined);
+    cmus_free(f->attended);
+    cmus_cross_attention_free(&f->attention);
+    cmus_heads_free(&f->heads);
+}
+
+/* All cases at once. */
+static void fuse(cmus_net *net, const cmus_case *cases, int count, const float *maps, double scale, float *d_maps,
+                 bool *used, cmus_case_result *results) {
+    fusion f = start(net, cases, count, maps);
     join(&f, results);
     attend(&f, d_maps != NULL, results);
     if (d_maps) {
-        float *d_joined = cmus_allocate_raw(CMUS_MODALITIES * values, sizeof *d_joined);
-        attend_backward(&f, scale, d_joined);
+        float *d_joined = cmus_allocate_raw(CMUS_MODALITIES * (size_t)count * f.map, sizeof *d_joined);
+        losses_backward(&f, scale, net->gradient, d_joined);
         split(&f, d_joined, d_maps, used);
         cmus_free(d_joined);
     }
-    cmus_free(f.weight);
-    cmus_free(f.joined);
-    cmus_free(f.attended);
-    cmus_cross_attention_free(&f.attention);
-    cmus_heads_free(&f.heads);
+    drop(&f);
 }
 
 void cmus_net_fuse(cmus_net *net, const cmus_case *cases, int count, const float *maps, double scale, float *d_maps,
@@ -201,4 +231,36 @@ void cmus_net_fuse(cmus_net *net, const cmus_case *cases, int count, const float
             cmus_net_collect(net, cmus_net_fusion_begin(net), net->parameters.size);
         first += count_images(cases + c, 1);
     }
+}
+
+/* The gradient of one logit to the maps of one case; 0 for images that are left out. */
+static void logit_backward(const fusion *f, cmus_head head, int class_number, float *d_maps) {
+    size_t images = count_images(f->cases, f->count), classes = (size_t)f->net->heads.classes;
+    float *d_logits = cmus_allocate(CMUS_HEADS * classes, sizeof *d_logits);
+    float *d_joined = cmus_allocate_raw(CMUS_MODALITIES * f->map, sizeof *d_joined);
+    bool *used = cmus_allocate(images, sizeof *used);
+    d_logits[(size_t)head * classes + (size_t)class_number] = 1;
+    attend_backward(f, d_logits, NULL, d_joined);
+    split(f, d_joined, d_maps, used);
+    for (size_t i = 0; i < images; i++)
+        if (!used[i])
+            memset(d_maps + i * f->map, 0, f->map * sizeof *d_maps);
+    cmus_free(used);
+    cmus_free(d_joined);
+    cmus_free(d_logits);
+}
+
+void cmus_net_logit_gradient(const cmus_net *net, const cmus_case *one, const float *maps, cmus_head head,
+                             int class_number, float *d_maps, float *const attention[CMUS_MODALITIES]) {
+    cmus_case plain = {.tem_count = one->tem_count};
+    cmus_case_result result = {0};
+    fusion f = start(net, &plain, 1, maps);
+    join(&f, &result);
+    attend(&f, false, &result);
+    logit_backward(&f, head, class_number, d_maps);
+    size_t tokens = (size_t)net->attention.tokens, scores = (size_t)cmus_net_softmaxes(net) * tokens * tokens;
+    for (size_t m = CMUS_OM; m <= CMUS_IM; m++)
+        if (attention[m])
+            memcpy(attention[m], f.attention.probability + (m - CMUS_OM) * scores, scores * sizeof(float));
+    drop(&f);
 }

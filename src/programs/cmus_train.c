@@ -10,6 +10,7 @@
 #include "cmus/log.h"
 #include "cmus/memory.h"
 #include "cmus/program.h"
+#include "cmus/run_identity.h"
 #include "cmus/stop.h"
 #include "cmus/trainer.h"
 
@@ -28,17 +29,22 @@ typedef struct arguments {
     cmus_train_options train;
     const char **overrides;
     size_t override_count, override_capacity;
-    bool quiet;
+    bool has_fold, quiet;
 } arguments;
 
 static const struct argp_option options[] = {
     {"data", OPTION_DATA, "DIR", 0, "Data set made by cmus-pack, with splits.csv by cmus-split", 0},
-    {"fold", OPTION_FOLD, "K", 0, "Fold that is held out, from 0", 0},
+    {"fold", OPTION_FOLD, "K", 0, "Fold that is held out, from 0; 'all': none, for the final model of every case", 0},
     {"out", OPTION_OUT, "RUN", 0,
-     "Folder of the run; the fold goes into RUN/fold-K (with repeats: RUN/fold-N, N = R x folds + K)", 0},
+     "Folder of the run; the fold goes into RUN/fold-K (with repeats: RUN/fold-N, N = R x folds + K; all: "
+     "RUN/fold-all)",
+     0},
     {"repeat", OPTION_REPEAT, "R", 0, "Repeat of the splits, from 0 (default 0)", 0},
     {"resume", OPTION_RESUME, NULL, 0, "Continue RUN/fold-K from its last checkpoint, if there is one", 0},
-    {"init", OPTION_INIT, "FILE", 0, "Weights to start from: a .safetensors file that cmus-train wrote", 0},
+    {"init", OPTION_INIT, "FILE", 0,
+     "Weights to start from, .safetensors or PyTorch's .pth: of the whole network, or a Swin Transformer in "
+     "torchvision's, timm's or Microsoft's names for all three encoders",
+     0},
     {"check", OPTION_CHECK, "RANKS", OPTION_ARG_OPTIONAL,
      "Only check configuration, data set, splits and what is in the fold's folder, for RANKS ranks (default 1); print "
      "sizes as KEY: VALUE",
@@ -63,7 +69,8 @@ static error_t parse(int key, char *value, struct argp_state *state) {
         given->train.data = value;
         return 0;
     case OPTION_FOLD:
-        given->train.fold = parse_count(value, "--fold", state);
+        given->train.fold = strcmp(value, "all") == 0 ? CMUS_FOLD_ALL : parse_count(value, "--fold", state);
+        given->has_fold = true;
         return 0;
     case OPTION_OUT:
         given->train.out = value;
@@ -98,8 +105,10 @@ static error_t parse(int key, char *value, struct argp_state *state) {
         given->overrides[given->override_count++] = value;
         return 0;
     case ARGP_KEY_END:
-        if (!given->train.config || !given->train.data || !given->train.out || given->train.fold < 0)
+        if (!given->train.config || !given->train.data || !given->train.out || !given->has_fold)
             argp_error(state, "CONFIG, --data, --fold and --out are needed");
+        if (given->train.fold == CMUS_FOLD_ALL && given->train.repeat > 0)
+            argp_error(state, "--repeat: with --fold all every repeat would be the same");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -112,8 +121,9 @@ static const struct argp parser = {
     .args_doc = "CONFIG [KEY=VALUE...] --data DIR --fold K --out RUN",
     .doc = "Trains CMUS-Net on one fold of a data set; start it by `mpirun -np N cmus-train ...'.\v"
            "CONFIG is a YAML file; KEY=VALUE overrides one of its keys (--help-config lists them). RUN/fold-K gets the "
-           "resolved configuration, train.csv, steps.csv, predictions.csv of the held-out fold, the last checkpoint, "
-           "the final weights and run.json. SIGUSR1 or SIGTERM: the update is finished, a checkpoint written, and "
+           "resolved configuration, train.csv, steps.csv, predictions.csv of the held-out fold (with --fold all there "
+           "is none), the last checkpoint, the final weights and run.json. SIGUSR1 or SIGTERM: the update is finished, "
+           "a checkpoint written, and "
            "--resume "
            "goes on from there. Exit code: 0 done, 1 failed, 2 wrong usage, 3 a rank or host was lost or a defect, 75 "
            "stopped by a signal."};
@@ -137,8 +147,8 @@ int main(int argc, char **argv) {
     cmus_stop_listen();
     cmus_program_begin("cmus-train");
     cmus_communicator communicator = cmus_communicator_begin(&argc, &argv, "cmus-train");
-    arguments given = {.train = {.fold = -1}};
-    cmus_program_parse(&parser, communicator.rank, argc, argv, &given);
+    arguments given = {0};
+    cmus_program_parse(&parser, 0, communicator.rank, argc, argv, &given);
     cmus_log_quiet(given.quiet);
     set_threads();
     cmus_status status = train(&communicator, &given);

@@ -8,6 +8,7 @@
 #include "cmus/file.h"
 #include "cmus/log.h"
 #include "cmus/memory.h"
+#include "cmus/program.h"
 
 enum { PLACES = 3 };
 static const json_int_t MOST_UPDATES = (json_int_t)1 << 40; /* so that no product with a batch overflows */
@@ -61,12 +62,24 @@ static cmus_status write_state(const char *path, const cmus_run_identity *identi
     return status;
 }
 
+cmus_status cmus_checkpoint_write_weights(const char *path, const cmus_run_identity *identity,
+                                          const cmus_parameters *parameters, const float *weights) {
+    char *config = cmus_config_results_text(identity->config);
+    const cmus_text_pair pairs[] = {{CMUS_METADATA_CONFIG, config},
+                                    {CMUS_METADATA_VERSION, cmus_version()},
+                                    {CMUS_METADATA_IMAGES, identity->images}};
+    size_t count = sizeof pairs / sizeof pairs[0] - !identity->images;
+    cmus_status status = cmus_weights_write(path, parameters, weights, pairs, count);
+    cmus_free(config);
+    return status;
+}
+
 static cmus_status write_files(const char *folder, const cmus_run_identity *identity, cmus_position position,
                                const cmus_parameters *parameters, const float *weights, const cmus_moments *moments) {
     CMUS_TRY(cmus_folder_make(folder));
     char *weight_path = cmus_path_join(folder, files[0]), *moment_path = cmus_path_join(folder, files[1]);
     char *state_path = cmus_path_join(folder, files[2]);
-    cmus_status status = cmus_weights_write(weight_path, parameters, weights, NULL, 0);
+    cmus_status status = cmus_checkpoint_write_weights(weight_path, identity, parameters, weights);
     if (status == CMUS_OK)
         status = cmus_moments_write(moment_path, parameters, moments);
     if (status == CMUS_OK)

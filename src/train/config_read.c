@@ -211,15 +211,12 @@ void cmus_config_defaults(cmus_config *config) {
     cmus_config_apply_encoder(config, given);
 }
 
-cmus_status cmus_config_read(const char *path, const char *const *overrides, size_t count, cmus_config *config) {
+/* Defaults, then the text, then the overrides. */
+static cmus_status read_all(const char *text, size_t size, const char *name, const char *const *overrides, size_t count,
+                            cmus_config *config) {
     cmus_config_defaults(config);
-    char *text;
-    size_t size;
-    CMUS_TRY(cmus_file_read(path, FILE_LIMIT, &text, &size));
-    reader file = {.source = path, .has_lines = true, .config = config};
-    cmus_status status = read_text(&file, text, size);
-    cmus_free(text);
-    CMUS_TRY(status);
+    reader file = {.source = name, .has_lines = true, .config = config};
+    CMUS_TRY(read_text(&file, text, size));
     reader line = {.config = config};
     for (size_t i = 0; i < count; i++)
         CMUS_TRY(read_override(&line, overrides[i]));
@@ -227,5 +224,19 @@ cmus_status cmus_config_read(const char *path, const char *const *overrides, siz
     for (size_t i = 0; i < cmus_key_count; i++)
         given[i] = file.lines[i] || line.lines[i];
     cmus_config_apply_encoder(config, given);
-    return check_together(path, config);
+    return check_together(name, config);
+}
+
+cmus_status cmus_config_read(const char *path, const char *const *overrides, size_t count, cmus_config *config) {
+    char *text;
+    size_t size;
+    CMUS_TRY(cmus_file_read(path, FILE_LIMIT, &text, &size));
+    cmus_status status = read_all(text, size, path, overrides, count, config);
+    cmus_free(text);
+    return status;
+}
+
+cmus_status cmus_config_parse(const char *text, const char *name, const char *const *overrides, size_t count,
+                              cmus_config *config) {
+    return read_all(text, strlen(text), name, overrides, count, config);
 }

@@ -94,8 +94,12 @@ char *cmus_config_text(const cmus_config *config) {
     return lines_text(config, false);
 }
 
+char *cmus_config_results_text(const cmus_config *config) {
+    return lines_text(config, true);
+}
+
 void cmus_config_hash(const cmus_config *config, char text[CMUS_SHA256_TEXT]) {
-    char *lines = lines_text(config, true);
+    char *lines = cmus_config_results_text(config);
     cmus_sha256(lines, strlen(lines), text);
     cmus_free(lines);
 }

@@ -10,6 +10,7 @@ static const char TRAIN_HEADER[] =
     "epoch,lr,train_loss,train_loss_fusion,train_loss_om,train_loss_im,train_loss_tem,train_accuracy,val_loss,"
     "val_loss_fusion,val_loss_om,val_loss_im,val_loss_tem,val_accuracy,train_mean_distance,val_mean_distance,seconds";
 static const char STEP_HEADER[] = "step,epoch,loss,gradient_norm,seconds,data_seconds,skipped";
+#define PREDICTIONS "predictions.csv"
 #define FEATURES "features.safetensors"
 
 static char *in_fold(const cmus_trainer *trainer, const char *name) {
@@ -140,7 +141,8 @@ static cmus_status write_final_weights(const cmus_trainer *trainer) {
     char *folder = in_fold(trainer, "final"), *path = cmus_path_join(folder, names[0]);
     cmus_status status = cmus_folder_make(folder);
     if (status == CMUS_OK)
-        status = cmus_weights_write(path, cmus_net_parameters(trainer->net), cmus_net_weights(trainer->net), NULL, 0);
+        status = cmus_checkpoint_write_weights(path, &trainer->identity, cmus_net_parameters(trainer->net),
+                                               cmus_net_weights(trainer->net));
     if (status == CMUS_OK)
         status = cmus_manifest_write(folder, names, 1);
     cmus_free(path);
@@ -150,7 +152,7 @@ static cmus_status write_final_weights(const cmus_trainer *trainer) {
 
 static cmus_status write_predictions(const cmus_trainer *trainer, const cmus_prediction *predictions) {
     int count = trainer->held_out_count;
-    char *table = in_fold(trainer, "predictions.csv"), *features = in_fold(trainer, FEATURES);
+    char *table = in_fold(trainer, PREDICTIONS), *features = in_fold(trainer, FEATURES);
     cmus_status status = cmus_predictions_write(table, trainer->dataset, predictions, count);
     if (status == CMUS_OK && trainer->config->save_features)
         status = cmus_features_write(features, predictions, count, cmus_net_channels(trainer->net));
@@ -159,27 +161,38 @@ static cmus_status write_predictions(const cmus_trainer *trainer, const cmus_pre
     return status;
 }
 
-/* By rank 0; the manifest comes last and says that the rest is there. */
+/* By rank 0; the manifest comes last and says that the rest is there. predictions: NULL if no fold is held out. */
 static cmus_status write_results(cmus_trainer *trainer, const cmus_prediction *predictions, double peak_memory) {
-    /* features, if there are any, stand last; event files are no result, and may be removed */
-    static const char *const listed[] = {"config.yaml",     "train.csv", "steps.csv",
-                                         "predictions.csv", "run.json",  FEATURES};
-    size_t files = sizeof listed / sizeof listed[0] - !trainer->config->save_features;
+    /* what is of held-out cases stands last; event files are no result, and may be removed */
+    static const char *const listed[] = {"config.yaml", "train.csv", "steps.csv", "run.json", PREDICTIONS, FEATURES};
+    size_t files = 4;
     CMUS_TRY(cmus_fold_lock_check(trainer->lock));
     CMUS_TRY(write_final_weights(trainer));
-    CMUS_TRY(write_predictions(trainer, predictions));
+    if (predictions) {
+        CMUS_TRY(write_predictions(trainer, predictions));
+        files += trainer->config->save_features ? 2 : 1;
+    }
     CMUS_TRY(cmus_run_record_write(trainer, true, peak_memory));
     return cmus_manifest_write(trainer->fold_folder, listed, files);
 }
 
-cmus_status cmus_fold_folder_finish(cmus_trainer *trainer) {
-    int count = trainer->held_out_count;
-    cmus_prediction *predictions = cmus_allocate((size_t)count, sizeof *predictions);
+/* Collective. predictions [held_out_count] are filled on rank 0. */
+static cmus_status predict(cmus_trainer *trainer, cmus_metrics *metrics, cmus_prediction *predictions) {
     cmus_trainer_at(trainer, "predicting");
     cmus_evaluator evaluator = cmus_trainer_evaluator(trainer);
     evaluator.features = trainer->config->save_features;
-    cmus_metrics metrics;
-    cmus_status status = cmus_evaluate(&evaluator, trainer->held_out, count, &metrics, predictions);
+    return cmus_evaluate(&evaluator, trainer->held_out, trainer->held_out_count, metrics, predictions);
+}
+
+cmus_status cmus_fold_folder_finish(cmus_trainer *trainer) {
+    int count = trainer->held_out_count;
+    cmus_prediction *predictions = NULL;
+    cmus_metrics metrics = {0};
+    cmus_status status = CMUS_OK;
+    if (count > 0) {
+        predictions = cmus_allocate((size_t)count, sizeof *predictions);
+        status = predict(trainer, &metrics, predictions);
+    }
     cmus_optimizer_settle(trainer->optimizer);
     double peak_memory = (double)cmus_peak_memory();
     cmus_maximum_double(trainer->communicator, &peak_memory);
@@ -188,8 +201,11 @@ cmus_status cmus_fold_folder_finish(cmus_trainer *trainer) {
         status = write_results(trainer, predictions, peak_memory);
     cmus_predictions_free(predictions, count);
     CMUS_TRY(cmus_agree(trainer->communicator, status));
-    cmus_info("held-out fold: %.0f of %.0f cases right, loss %.4f; largest rank took %.2f GiB; %s", metrics.correct,
-              metrics.cases, metrics.total_loss / metrics.cases, peak_memory / (1024.0 * 1024 * 1024),
+    char *held_out = count > 0 ? cmus_format_string("held-out fold: %.0f of %.0f cases right, loss %.4f",
+                                                    metrics.correct, metrics.cases, metrics.total_loss / metrics.cases)
+                               : cmus_format_string("trained on all %d cases", trainer->training_count);
+    cmus_info("%s; largest rank took %.2f GiB; %s", held_out, peak_memory / (1024.0 * 1024 * 1024),
               trainer->fold_folder);
+    cmus_free(held_out);
     return CMUS_OK;
 }

@@ -44,13 +44,21 @@ static bool is_full_swin(const cmus_net_config *net) {
     return net->embed_dim == full.embed_dim && memcmp(net->depths, full.depths, sizeof full.depths) == 0;
 }
 
+static void announce_cases(const cmus_trainer *trainer) {
+    char *classes = cmus_config_value(trainer->config, &cmus_keys[0]);
+    if (trainer->options->fold == CMUS_FOLD_ALL)
+        cmus_info("fold all of %d: %d training cases, none is held out, classes %s", trainer->folds,
+                  trainer->training_count, classes);
+    else
+        cmus_info("fold %d of %d, repeat %d: %d training and %d held-out cases, classes %s", trainer->options->fold,
+                  trainer->folds, trainer->options->repeat, trainer->training_count, trainer->held_out_count, classes);
+    cmus_free(classes);
+}
+
 static void announce(const cmus_trainer *trainer, cmus_fold_state state) {
     const cmus_config *config = trainer->config;
     const cmus_parameters *parameters = cmus_net_parameters(trainer->net);
-    char *classes = cmus_config_value(config, &cmus_keys[0]);
-    cmus_info("fold %d of %d, repeat %d: %d training and %d held-out cases, classes %s", trainer->options->fold,
-              trainer->folds, trainer->options->repeat, trainer->training_count, trainer->held_out_count, classes);
-    cmus_free(classes);
+    announce_cases(trainer);
     cmus_info("%zu parameters in %zu tensors; %d images at once in %g GiB a rank", parameters->size, parameters->count,
               cmus_net_images_at_once(trainer->net), config->memory_gib);
     cmus_info("%s; %s; %s; %s kernels, products in %s", trainer->machines, cmus_mpi_version(), cmus_blas_description(),
@@ -63,7 +71,7 @@ static void announce(const cmus_trainer *trainer, cmus_fold_state state) {
     if (state != CMUS_FOLD_RESUMED && !trainer->options->init && is_full_swin(&config->net) &&
         trainer->communicator->rank == 0)
         cmus_warn("the encoders start from random weights; the published protocol starts from ImageNet weights: --init "
-                  "FILE.safetensors");
+                  "FILE with torchvision's, timm's or Microsoft's swin_b");
 }
 
 /* What travels in an update. */

@@ -26,11 +26,11 @@ typedef struct cmus_trainer {
     bool made_out;        /* rank 0: the folder `out` was not there before */
 
     cmus_dataset *dataset;
-    cmus_stage *stage;           /* NULL: the shards are read where they are */
-    cmus_shared_memory *preload; /* NULL: images are read from the shards */
-    int folds, repeats;          /* of the splits */
-    int *training, *held_out;    /* cases, in the order of the data set */
-    int training_count, held_out_count;
+    cmus_stage *stage;                  /* NULL: the shards are read where they are */
+    cmus_shared_memory *preload;        /* NULL: images are read from the shards */
+    int folds, repeats;                 /* of the splits */
+    int *training, *held_out;           /* cases, in the order of the data set */
+    int training_count, held_out_count; /* held out: 0 with CMUS_FOLD_ALL */
     cmus_run_identity identity;
 
     cmus_net *net;
@@ -80,7 +80,8 @@ bool cmus_trainer_ends(const cmus_trainer *trainer, cmus_position position);
 bool cmus_trainer_evaluates(const cmus_trainer *trainer, int epoch, int64_t step);
 /* The training cases [training_count] in the order of this epoch; free with cmus_free(). */
 int *cmus_trainer_order(const cmus_trainer *trainer, int epoch);
-/* Queues for the prefetch what comes after trainer->planned: one more epoch, or the final evaluation. */
+/* Queues for the prefetch what comes after trainer->planned: one more epoch, or the final evaluation, if a fold is held
+ * out. */
 void cmus_trainer_plan(cmus_trainer *trainer);
 
 /* Updates of a whole epoch. Cases of the epoch that is begun which are done at this position. */
@@ -124,7 +125,7 @@ cmus_status cmus_fold_folder_lock(cmus_trainer *trainer);
 void cmus_fold_folder_unlock(cmus_trainer *trainer);
 /* By rank 0. Makes the folder with config.yaml and run.json, and opens the row logs at the position. */
 cmus_status cmus_fold_folder_begin(cmus_trainer *trainer);
-/* Collective. Writes final weights, predictions, run.json and the manifest. */
+/* Collective. Writes final weights, predictions of the held-out fold, if there is one, run.json and the manifest. */
 cmus_status cmus_fold_folder_finish(cmus_trainer *trainer);
 /* By rank 0. run.json; `complete`: the fold is done. The first one says when the fold was begun, and later ones keep
  * it. */

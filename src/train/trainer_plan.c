@@ -13,7 +13,7 @@ bool cmus_trainer_ends(const cmus_trainer *trainer, cmus_position position) {
 bool cmus_trainer_evaluates(const cmus_trainer *trainer, int epoch, int64_t step) {
     const cmus_config *config = trainer->config;
     bool last = cmus_trainer_ends(trainer, (cmus_position){.epoch = epoch + 1, .step = step});
-    return config->eval_every > 0 && ((epoch + 1) % config->eval_every == 0 || last);
+    return trainer->held_out_count > 0 && config->eval_every > 0 && ((epoch + 1) % config->eval_every == 0 || last);
 }
 
 int cmus_trainer_updates_per_epoch(const cmus_trainer *trainer) {
@@ -37,7 +37,7 @@ int *cmus_trainer_order(const cmus_trainer *trainer, int epoch) {
 void cmus_trainer_plan(cmus_trainer *trainer) {
     const cmus_config *config = trainer->config;
     cmus_position *planned = &trainer->planned;
-    bool evaluate = true;
+    bool evaluate = trainer->held_out_count > 0;
     if (!cmus_trainer_ends(trainer, *planned)) {
         int *order = cmus_trainer_order(trainer, planned->epoch);
         int done = cmus_trainer_cases_done(trainer, *planned);

@@ -40,6 +40,29 @@ static cmus_status take_classes(const cmus_trainer *trainer) {
     return CMUS_OK;
 }
 
+/* Every case that no repeat keeps apart. */
+static void pick_all(cmus_trainer *trainer, const cmus_splits *splits) {
+    for (int i = 0; i < splits->cases; i++) {
+        bool kept_apart = false;
+        for (int repeat = 0; repeat < splits->repeats; repeat++)
+            kept_apart =
+                kept_apart || splits->fold[(size_t)repeat * (size_t)splits->cases + (size_t)i] == CMUS_FOLD_HOLDOUT;
+        if (!kept_apart)
+            trainer->training[trainer->training_count++] = i;
+    }
+}
+
+static void pick_fold(cmus_trainer *trainer, const cmus_splits *splits) {
+    int fold = trainer->options->fold, repeat = trainer->options->repeat;
+    for (int i = 0; i < splits->cases; i++) {
+        int of_case = splits->fold[(size_t)repeat * (size_t)splits->cases + (size_t)i];
+        if (of_case == fold)
+            trainer->held_out[trainer->held_out_count++] = i;
+        else if (of_case != CMUS_FOLD_HOLDOUT)
+            trainer->training[trainer->training_count++] = i;
+    }
+}
+
 static cmus_status pick_cases(cmus_trainer *trainer, const cmus_splits *splits, const char *path) {
     int fold = trainer->options->fold, repeat = trainer->options->repeat;
     if (fold >= splits->folds)
@@ -49,16 +72,15 @@ static cmus_status pick_cases(cmus_trainer *trainer, const cmus_splits *splits, 
                          splits->repeats - 1);
     trainer->folds = splits->folds;
     trainer->repeats = splits->repeats;
-    trainer->fold_folder = cmus_format_string("%s/fold-%d", trainer->options->out, repeat * splits->folds + fold);
+    char *name = cmus_fold_text(fold == CMUS_FOLD_ALL ? fold : repeat * splits->folds + fold);
+    trainer->fold_folder = cmus_format_string("%s/fold-%s", trainer->options->out, name);
+    cmus_free(name);
     trainer->training = cmus_allocate((size_t)splits->cases, sizeof(int));
     trainer->held_out = cmus_allocate((size_t)splits->cases, sizeof(int));
-    for (int i = 0; i < splits->cases; i++) {
-        int of_case = splits->fold[(size_t)repeat * (size_t)splits->cases + (size_t)i];
-        if (of_case == fold)
-            trainer->held_out[trainer->held_out_count++] = i;
-        else if (of_case != CMUS_FOLD_HOLDOUT)
-            trainer->training[trainer->training_count++] = i;
-    }
+    if (fold == CMUS_FOLD_ALL)
+        pick_all(trainer, splits);
+    else
+        pick_fold(trainer, splits);
     return CMUS_OK;
 }
 
@@ -94,6 +116,7 @@ cmus_status cmus_trainer_open(cmus_trainer *trainer) {
     identity->config = config;
     identity->fold = options->fold;
     identity->repeat = options->repeat;
+    identity->images = cmus_dataset_options(trainer->dataset);
     cmus_config_hash(config, identity->config_hash);
     snprintf(identity->dataset_hash, sizeof identity->dataset_hash, "%s", cmus_dataset_hash(trainer->dataset));
     config->net.exact_sums = config->allreduce_order == CMUS_ORDER_FIXED;
@@ -101,7 +124,7 @@ cmus_status cmus_trainer_open(cmus_trainer *trainer) {
     config->net.optimizer_shares = config->shard_optimizer ? ranks : 1;
     CMUS_TRY(cmus_net_create(&config->net, true, &trainer->net));
     if (options->init) /* checked here, read by rank 0 later */
-        CMUS_TRY(cmus_weights_initialize(options->init, cmus_net_parameters(trainer->net), NULL, &(size_t){0}));
+        CMUS_TRY(cmus_weights_initialize(options->init, cmus_net_parameters(trainer->net), NULL, NULL, NULL));
     return CMUS_OK;
 }
 
@@ -110,22 +133,21 @@ static cmus_status fill_fresh(cmus_trainer *trainer) {
     const cmus_parameters *parameters = cmus_net_parameters(trainer->net);
     const char *init = trainer->options->init;
     float *weights = cmus_net_weights(trainer->net);
-    size_t left_out = 0;
+    char *loaded = NULL, *warning = NULL;
     cmus_status status = CMUS_OK;
     if (trainer->communicator->rank == 0) {
         cmus_parameters_initialize(parameters, trainer->config->seed, weights);
         if (init)
-            status = cmus_weights_initialize(init, parameters, weights, &left_out);
+            status = cmus_weights_initialize(init, parameters, weights, &loaded, &warning);
     }
+    if (loaded)
+        cmus_info("%s: %s", init, loaded);
+    if (warning)
+        cmus_warn("%s: %s", init, warning);
+    cmus_free(loaded);
+    cmus_free(warning);
     CMUS_TRY(cmus_agree(trainer->communicator, status));
     cmus_broadcast(trainer->communicator, weights, parameters->size * sizeof(float), 0);
-    if (init)
-        cmus_info("weights from %s: %zu tensors", init, parameters->count - left_out);
-    if (left_out)
-        cmus_warn(
-            "%zu tensors of the heads in %s are of another number of classes and were left out: these heads begin "
-            "at random",
-            left_out, init);
     return CMUS_OK;
 }
 

@@ -6,10 +6,9 @@
 
 #include "cmus/memory.h"
 #include "cmus/safetensors.h"
+#include "tensor_shape.h"
+#include "weight_writer.h"
 
-enum { WINDOW = 7, TOKENS = WINDOW * WINDOW, INDEX_SIZE = TOKENS * TOKENS };
-
-static const char TABLE_ENDING[] = "attn.relative_position_bias_table";
 static const char INDEX_ENDING[] = "attn.relative_position_index";
 static const char *const moment_prefixes[CMUS_MOMENTS] = {"first.", "second.", "second_max."};
 
@@ -18,90 +17,14 @@ static bool ends_with(const char *text, const char *ending) {
     return length >= tail && strcmp(text + length - tail, ending) == 0;
 }
 
-/* Row of the bias table for each pair of tokens (i, j) of a window. */
-static int64_t *position_index(void) {
-    int64_t *index = cmus_allocate(INDEX_SIZE, sizeof *index);
-    for (int i = 0; i < TOKENS; i++)
-        for (int j = 0; j < TOKENS; j++)
-            index[i * TOKENS + j] =
-                (i / WINDOW - j / WINDOW + WINDOW - 1) * (2 * WINDOW - 1) + i % WINDOW - j % WINDOW + WINDOW - 1;
-    return index;
-}
-
-static cmus_tensor_source describe(const cmus_tensor *tensor, const char *name, const float *values) {
-    cmus_tensor_source source = {
-        .name = name, .type = "F32", .dimensions = tensor->dimensions, .data = values ? values + tensor->offset : NULL};
-    for (int i = 0; i < tensor->dimensions; i++)
-        source.shape[i] = tensor->shape[i];
-    return source;
-}
-
-cmus_status cmus_weights_write(const char *path, const cmus_parameters *parameters, const float *weights,
-                               const cmus_text_pair *pairs, size_t pair_count) {
-    cmus_tensor_source *sources = cmus_allocate(2 * parameters->count, sizeof *sources);
-    char **names = cmus_allocate(parameters->count, sizeof *names);
-    int64_t *index = position_index();
-    size_t count = 0;
-    for (size_t i = 0; i < parameters->count; i++) {
-        const cmus_tensor *tensor = &parameters->tensors[i];
-        sources[count++] = describe(tensor, tensor->name, weights);
-        if (!ends_with(tensor->name, TABLE_ENDING))
-            continue;
-        names[i] = cmus_format_string("%.*s%s", (int)(strlen(tensor->name) - strlen(TABLE_ENDING)), tensor->name,
-                                      INDEX_ENDING);
-        sources[count++] = (cmus_tensor_source){
-            .name = names[i], .type = "I64", .dimensions = 1, .shape = {INDEX_SIZE}, .data = index};
-    }
-    cmus_status status = cmus_safetensors_write(path, sources, count, pairs, pair_count);
-    for (size_t i = 0; i < parameters->count; i++)
-        cmus_free(names[i]);
-    cmus_free(names);
-    cmus_free(index);
-    cmus_free(sources);
-    return status;
-}
-
-static void shape_text(int dimensions, const int64_t *shape, char *text, size_t size) {
-    size_t used = (size_t)snprintf(text, size, "[");
-    for (int i = 0; i < dimensions && used < size; i++)
-        used += (size_t)snprintf(text + used, size - used, i ? ", %lld" : "%lld", (long long)shape[i]);
-    if (used < size)
-        snprintf(text + used, size - used, "]");
-}
-
 /* MISMATCH unless type and shape are those of the network's tensor. */
 static cmus_status check_tensor(const char *path, const cmus_stored_tensor *stored, const cmus_tensor *tensor) {
-    int64_t wanted[CMUS_TENSOR_DIMENSIONS];
-    bool same = stored->dimensions == tensor->dimensions;
-    for (int i = 0; i < tensor->dimensions; i++) {
-        wanted[i] = tensor->shape[i];
-        same = same && stored->shape[i] == wanted[i];
-    }
-    if (!same) {
-        char there[200], here[200];
-        shape_text(stored->dimensions, stored->shape, there, sizeof there);
-        shape_text(tensor->dimensions, wanted, here, sizeof here);
-        return cmus_fail(CMUS_ERROR_MISMATCH, "%s: tensor '%s' is %s, but the configured network has %s", path,
-                         stored->name, there, here);
-    }
+    if (!cmus_same_shape(stored, tensor))
+        return cmus_fail_shape(path, stored, tensor, "");
     if (strcmp(stored->type, "F32") != 0)
         return cmus_fail(CMUS_ERROR_MISMATCH, "%s: tensor '%s' is of type %s; F32 is expected", path, stored->name,
                          stored->type);
     return CMUS_OK;
-}
-
-/* Whether the tensor is a last layer whose stored twin differs in the number of classes alone. */
-static bool other_classes(const cmus_stored_tensor *stored, const cmus_tensor *tensor) {
-    static const char *const layers[] = {"TEM_fc.linear.", "OM_fc.linear.", "IM_fc.linear.", "MLP.linear2."};
-    bool head = false;
-    for (size_t i = 0; i < sizeof layers / sizeof layers[0]; i++)
-        head = head || strncmp(tensor->name, layers[i], strlen(layers[i])) == 0;
-    if (!head || stored->dimensions != tensor->dimensions || stored->shape[0] == tensor->shape[0])
-        return false;
-    for (int i = 1; i < tensor->dimensions; i++)
-        if (stored->shape[i] != tensor->shape[i])
-            return false;
-    return true;
 }
 
 /* Every tensor of the file must have been asked for: `expected` of them, beside the index buffers. */
@@ -123,9 +46,9 @@ static cmus_status check_nothing_else(const char *path, const cmus_safetensors *
     return cmus_fail(CMUS_ERROR_MISMATCH, "%s: holds %zu tensors, but %zu are expected", path, others, expected);
 }
 
-/* The tensors under `prefix` into `values`; NULL: only checked. left_out NULL: all must fit. */
+/* The tensors under `prefix` into `values`; NULL: only checked. */
 static cmus_status read_tensors(const char *path, cmus_safetensors *file, const cmus_parameters *parameters,
-                                const char *prefix, float *values, size_t *left_out) {
+                                const char *prefix, float *values) {
     for (size_t i = 0; i < parameters->count; i++) {
         const cmus_tensor *tensor = &parameters->tensors[i];
         char name[CMUS_TENSOR_NAME + 16];
@@ -136,10 +59,6 @@ static cmus_status read_tensors(const char *path, cmus_safetensors *file, const 
                              "%s: tensor '%s' of the configured network is missing (accepted: files that cmus-train "
                              "wrote, with the whole network)",
                              path, name);
-        if (left_out && other_classes(stored, tensor)) {
-            ++*left_out;
-            continue;
-        }
         CMUS_TRY(check_tensor(path, stored, tensor));
         if (values)
             CMUS_TRY(cmus_safetensors_read(file, stored, values + tensor->offset));
@@ -147,21 +66,14 @@ static cmus_status read_tensors(const char *path, cmus_safetensors *file, const 
     return CMUS_OK;
 }
 
-cmus_status cmus_weights_initialize(const char *path, const cmus_parameters *parameters, float *weights,
-                                    size_t *left_out) {
+cmus_status cmus_weights_read(const char *path, const cmus_parameters *parameters, float *weights) {
     cmus_safetensors *file;
     CMUS_TRY(cmus_safetensors_open(path, &file));
-    if (left_out)
-        *left_out = 0;
-    cmus_status status = read_tensors(path, file, parameters, "", weights, left_out);
+    cmus_status status = read_tensors(path, file, parameters, "", weights);
     if (status == CMUS_OK)
         status = check_nothing_else(path, file, parameters, parameters->count);
     cmus_safetensors_close(file);
     return status;
-}
-
-cmus_status cmus_weights_read(const char *path, const cmus_parameters *parameters, float *weights) {
-    return cmus_weights_initialize(path, parameters, weights, NULL);
 }
 
 /* A tensor of a moment, got when it is written. */
@@ -186,7 +98,7 @@ cmus_status cmus_moments_write(const char *path, const cmus_parameters *paramete
         const cmus_tensor *tensor = &parameters->tensors[i % parameters->count];
         names[i] = cmus_format_string("%s%s", moment_prefixes[moment], tensor->name);
         tensors[i] = (moment_tensor){moments, (int)moment, tensor->offset};
-        sources[i] = describe(tensor, names[i], NULL);
+        sources[i] = cmus_weight_source(tensor, names[i]);
         sources[i].context = &tensors[i];
         sources[i].get = get_tensor;
     }
@@ -201,7 +113,7 @@ cmus_status cmus_moments_write(const char *path, const cmus_parameters *paramete
 
 static cmus_status read_moment(const char *path, cmus_safetensors *file, const cmus_parameters *parameters, int moment,
                                const cmus_moments *moments) {
-    CMUS_TRY(read_tensors(path, file, parameters, moment_prefixes[moment], NULL, NULL)); /* checks them */
+    CMUS_TRY(read_tensors(path, file, parameters, moment_prefixes[moment], NULL)); /* checks them */
     for (size_t i = 0; i < parameters->count; i++) {
         const cmus_tensor *tensor = &parameters->tensors[i];
         char name[CMUS_TENSOR_NAME + 16];

@@ -181,7 +181,7 @@ expect 0 "folders above the output are made"
 
 # names that nothing can be renamed to: taken for what they lead to, or refused before any work
 runs "$pack" colour --out "" --size 32
-expect 2 "no name" "can't be a data set's folder"
+expect 2 "no name" "can't be the folder of results"
 mkdir dot slash behind && ln -s behind link
 runs "$pack" colour --out slash/./ --size 32
 expect 0 "a name with a dot at its end"
@@ -215,7 +215,7 @@ says "nobody/page.html: its folder is not there"
 leaves_nothing never
 mkdir never
 runs "$pack" colour --out never --size 32 --preview never/page.html
-expect 2 "a page in the data set" "never/page.html: must not lie in the data set"
+expect 2 "a page in the data set" "never/page.html: must not lie in never"
 rm -r never
 runs "$pack" --preview packed/dataset.json packed
 expect 2 "a page in the place of dataset.json" "packed/dataset.json: must not lie in the data set"

@@ -96,7 +96,7 @@ contains err "key2: other users may read the key"
 for place in inside/map.csv inside.partial/map.csv; do
   mkdir -p inside inside.partial
   "$pack" cases --out inside --deidentify key --map $place 2>err && fail "a map at $place"
-  contains err "$place: must not lie in the data set"
+  contains err "$place: must not lie in inside"
 done
 cp key kept
 printf 'one line of notes\n' >notes

@@ -4,5 +4,6 @@ add_test(NAME cli/report_page COMMAND bash ${CMAKE_CURRENT_LIST_DIR}/report_page
 set_tests_properties(cli/report_page PROPERTIES SKIP_RETURN_CODE 77)
 add_test(NAME cli/report_tsne COMMAND bash ${CMAKE_CURRENT_SOURCE_DIR}/report_tsne.sh ${CMAKE_BINARY_DIR})
 add_test(NAME cli/report_compare COMMAND bash ${CMAKE_CURRENT_SOURCE_DIR}/report_compare.sh ${CMAKE_BINARY_DIR})
+add_test(NAME cli/report_external COMMAND bash ${CMAKE_CURRENT_SOURCE_DIR}/report_external.sh ${CMAKE_BINARY_DIR})
 add_test(NAME cli/report_many COMMAND bash ${CMAKE_CURRENT_SOURCE_DIR}/report_many.sh ${CMAKE_BINARY_DIR})
 set_tests_properties(cli/report_many PROPERTIES LABELS full RUN_SERIAL ON TIMEOUT 900)

@@ -1,4 +1,4 @@
-"""Checks what cmus-report wrote against the folds: report_check.py RUN OUT
+"""Checks what cmus-report wrote against the folds, or against a folder of cmus-predict: report_check.py RUN OUT
 
 Computes pooled and per-fold metrics anew from predictions.csv, without any code of the project, and the width of the
 accuracy's interval by a formula; parses every SVG; looks for anything in the page that could reach out of it. Prints what is wrong and exits 1.
@@ -89,10 +89,12 @@ def check_interval(rows, results, prefix, classes, head):
         expect(abs((high - low) / 2 - half) < 0.1 * half + 1 / len(rows), f"{head}: half width {(high - low) / 2}, {half}")
 
 
-def check_numbers(folds, results, prefix, classes, head):
+def check_numbers(folds, results, prefix, classes, head, external):
     per_fold = [numbers(rows, prefix, classes) for rows in folds]
     pooled = numbers([row for rows in folds for row in rows], prefix, classes)
     check_interval([row for rows in folds for row in rows], results, prefix, classes, head)
+    scopes = {"pooled", "low", "high", "undefined_draws"} | (set() if external else {"mean", "sd", "folds"})
+    expect(set(results) == scopes, f"{head}: {sorted(results)}")
     for key in pooled:
         values = [one[key] for one in per_fold]
         mean = sd = None
@@ -101,6 +103,8 @@ def check_numbers(folds, results, prefix, classes, head):
             if len(values) > 1:
                 sd = math.sqrt(sum((value - mean) ** 2 for value in values) / (len(values) - 1))
         expect(close(results["pooled"][key], pooled[key]), f"{head} pooled {key}: {results['pooled'][key]}, {pooled[key]}")
+        if external:
+            continue
         expect(close(results["mean"][key], mean), f"{head} mean {key}: {results['mean'][key]}, {mean}")
         expect(close(results["sd"][key], sd), f"{head} sd {key}: {results['sd'][key]}, {sd}")
         for number, value in enumerate(values):
@@ -143,12 +147,13 @@ class Page(HTMLParser):
             self.open.pop()
 
 
-def count_pictures(heads):
-    """Four of each head, four of the training; with TEM also of its bags: accuracy, weights, distances."""
-    return 4 * len(heads) + 4 + (3 if "tem" in heads else 0)
+def count_pictures(heads, external):
+    """Four of each head, four of the training; with TEM also of its bags: accuracy, weights, and distances in training."""
+    training = 0 if external else 5 if "tem" in heads else 4
+    return 4 * len(heads) + training + (2 if "tem" in heads else 0)
 
 
-def check_files(out, heads):
+def check_files(out, heads, external):
     page = Page()
     with open(os.path.join(out, "report.html"), encoding="utf-8") as file:
         text = file.read()
@@ -158,9 +163,9 @@ def check_files(out, heads):
     expect(page.links and page.links <= page.ids, f"report.html: links lead nowhere: {page.links - page.ids}")
     expect("{{" not in text, "report.html: a field of the template is left")
     expect(not re.search(r"url\((?!#)|@import", text), "report.html: the style loads something")
-    expect(page.figures == count_pictures(heads), f"report.html has {page.figures} figures")
+    expect(page.figures == count_pictures(heads, external), f"report.html has {page.figures} figures")
     pictures = sorted(glob.glob(os.path.join(out, "figures", "*.svg")))
-    expect(len(pictures) == count_pictures(heads), f"{len(pictures)} SVG files")
+    expect(len(pictures) == count_pictures(heads, external), f"{len(pictures)} SVG files")
     for picture in pictures:
         xml.etree.ElementTree.parse(picture)
         with open(picture[:-3] + "png", "rb") as file:
@@ -177,23 +182,26 @@ def check_files(out, heads):
 def main():
     run, out = sys.argv[1:]
     folds = []
-    for path in sorted(glob.glob(os.path.join(run, "fold-*", "predictions.csv"))):
+    external = os.path.exists(os.path.join(run, "predictions.json"))
+    for path in sorted(glob.glob(os.path.join(run, "" if external else "fold-*", "predictions.csv"))):
         with open(path, encoding="utf-8", newline="") as file:
-            folds.append(list(csv.DictReader(file)))
+            folds.append([row for row in csv.DictReader(file) if row["label"] and not row.get("missing")])
     with open(os.path.join(out, "summary.json"), encoding="utf-8") as file:
-        result = json.load(file)["runs"][0]
+        summary = json.load(file)
+    result = summary["runs"][0]
+    expect(summary["external"] is external and (result["external"] is not None) is external, "summary.json: external")
     expect(len(result["heads"]) >= 1, "no head in summary.json")
     for head, results in result["heads"].items():
-        check_numbers(folds, results, HEADS[head], result["classes"], head)
+        check_numbers(folds, results, HEADS[head], result["classes"], head, external)
     with open(os.path.join(out, "summary.csv"), encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     values = {(row["head"], row["scope"], row["metric"]): row["value"] for row in rows if not row["class"]}
     for head, results in result["heads"].items():
-        for scope in ("pooled", "low", "high", "mean", "sd"):
+        for scope in ("pooled", "low", "high") if external else ("pooled", "low", "high", "mean", "sd"):
             value = results[scope]["macro_auc"]
             written = values[head, scope, "macro_auc"]
             expect(written == "undefined" if value is None else float(written) == value, f"summary.csv: {head} {scope}")
-    check_files(out, result["heads"])
+    check_files(out, result["heads"], external)
     for text in failures:
         print(text)
     sys.exit(bool(failures))

@@ -1,4 +1,4 @@
-foreach(name train train_ranks train_kill train_stop train_errors train_stall stage)
+foreach(name train train_all train_ranks train_kill train_stop train_errors train_stall stage)
   add_test(NAME cli/${name} COMMAND bash ${CMAKE_CURRENT_LIST_DIR}/${name}.sh ${CMAKE_BINARY_DIR})
   set_tests_properties(cli/${name} PROPERTIES PROCESSORS 2)
 endforeach()

@@ -41,3 +41,15 @@ start_train() { # RANKS ARGUMENTS...: in the background; $job is the process of 
 weights_of() { # RUN
     sha256sum < "$1/fold-0/final/weights.safetensors"
 }
+
+# Weights that are finite, but so large that no loss is: every element of the TEM encoder's first layer.
+huge_weights() { # FROM TO
+    python3 - "$1" "$2" << 'END' || fail "no huge weights"
+import json, struct, sys
+data = bytearray(open(sys.argv[1], "rb").read())
+length = struct.unpack("<Q", data[:8])[0]
+begin, end = (8 + length + n for n in json.loads(data[8:8 + length])["TEM_encoder.0.0.0.weight"]["data_offsets"])
+data[begin:end] = struct.pack("<f", 3e38) * ((end - begin) // 4)
+open(sys.argv[2], "wb").write(data)
+END
+}

@@ -73,14 +73,17 @@ grep -qF "run/fold-0/last/moments.safetensors: the content differs" error || { f
 expect 1 "trace: nowhere/trace.json: there is no folder nowhere/" \
     train 2 tiny.yaml trace=nowhere/trace.json --data data --fold 0 --out untraced
 
-# Weights that make the loss no number: the cases are named.
+# Weights that are no number are refused; of those that make the loss none, the cases are named.
 python3 - run/fold-0/final/weights.safetensors << 'END'
 import sys
 content = bytearray(open(sys.argv[1], "rb").read())
 content[-4:] = b"\0\0\xc0\x7f"
 open("nan.safetensors", "wb").write(content)
 END
-train 2 tiny.yaml max_bad_steps=0 --data data --fold 0 --out not_a_number --init nan.safetensors --quiet 2> error &&
+expect 1 "nan.safetensors: tensor 'TEM_fc.linear.weight' holds nan at place" \
+    train 2 tiny.yaml --data data --fold 0 --out not_finite --init nan.safetensors --quiet
+huge_weights run/fold-0/final/weights.safetensors huge.safetensors
+train 2 tiny.yaml max_bad_steps=0 --data data --fold 0 --out not_a_number --init huge.safetensors --quiet 2> error &&
     fail "a loss that is no number was not noticed"
 grep -q "update 1: the loss is not finite for the cases '.*/P" error && [ "$(grep -c . error)" = 1 ] ||
     { fail "message of a loss that is no number"; cat error; }

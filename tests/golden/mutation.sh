@@ -1,6 +1,6 @@
 #!/bin/bash
-# mutation.sh BUILD: golden_check passes an untouched copy of a golden file, and fails when one element of any kind of
-# dataset is off by 5 %. Needs python3-h5py.
+# mutation.sh BUILD: golden_check and golden_explain pass an untouched copy of a golden file, and fail when one element of
+# any kind of dataset is off by 5 %. Needs python3-h5py.
 set -u
 check=$1/bin/golden_check
 here=$(cd "$(dirname "$0")" && pwd)
@@ -18,8 +18,7 @@ failed=0
 # untouched FILE
 untouched() {
     cp "$here/$1" "$scratch/copy.h5" && chmod u+w "$scratch/copy.h5"
-    "$check" "$scratch/copy.h5" >"$scratch/out" 2>&1
-    if [ $? -ne 0 ]; then
+    if ! "$check" "$scratch/copy.h5" >"$scratch/out" 2>&1; then
         echo "FAILED: $1 untouched does not pass"
         cat "$scratch/out"
         failed=1
@@ -79,6 +78,19 @@ step0/case2/logits/fusion largest
 step0/grad/TEM_encoder.0.0.0.weight largest
 step1/grad_digest/IM_encoder.1.bias norm
 step2/after_digest/OM_encoder.0.2.norm.weight largest
+LIST
+
+check=$1/bin/golden_explain
+untouched explain.h5
+while read -r dataset element; do
+    mutated explain.h5 "$dataset" "$element"
+done <<'LIST'
+cmsa/case0/heat largest
+cmsa/case2/attention largest
+multihead/case1/logits largest
+multihead/case0/heat largest
+multihead/case0/attention largest
+enlarged/196 largest
 LIST
 
 [ $failed -eq 0 ] && echo "every change was found"

@@ -9,6 +9,7 @@
 #include "cmus/checkpoint.h"
 #include "cmus/file.h"
 #include "cmus/memory.h"
+#include "cmus/program.h"
 #include "unit.h"
 
 static const char FOLD[] = "checkpoint_scratch";
@@ -34,7 +35,8 @@ static void begin(void) {
     cmus_folder_remove(FOLD);
     cmus_folder_make(FOLD);
     cmus_config_defaults(&config);
-    identity = (cmus_run_identity){.config = &config, .dataset_hash = "d", .splits_hash = "s", .fold = 1};
+    identity = (cmus_run_identity){
+        .config = &config, .dataset_hash = "d", .splits_hash = "s", .fold = 1, .images = "{\"filter\":1}"};
     cmus_config_hash(&config, identity.config_hash);
     cmus_parameters_free(&parameters);
     parameters = (cmus_parameters){0};
@@ -69,6 +71,25 @@ static void write_epoch(int epoch) {
     CU_ASSERT_EQUAL_FATAL(cmus_checkpoint_write(FOLD, &identity, position, &parameters, weights, &moments), CMUS_OK);
 }
 
+/* Weights say of which network they are; what may differ between runs of the same weights is not in the file. */
+static void expect_metadata(const char *path) {
+    cmus_safetensors *file;
+    CU_ASSERT_EQUAL_FATAL(cmus_safetensors_open(path, &file), CMUS_OK);
+    const char *text = cmus_safetensors_metadata(file, CMUS_METADATA_CONFIG);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(text);
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, "embed_dim: 128\n"));
+    CU_ASSERT_PTR_NULL(strstr(text, "memory_gib"));
+    CU_ASSERT_PTR_NULL(strstr(text, "trace"));
+    cmus_config read;
+    char hash[CMUS_SHA256_TEXT];
+    CU_ASSERT_EQUAL(cmus_config_parse(text, "metadata", NULL, 0, &read), CMUS_OK);
+    cmus_config_hash(&read, hash);
+    CU_ASSERT_STRING_EQUAL(hash, identity.config_hash);
+    CU_ASSERT_STRING_EQUAL(cmus_safetensors_metadata(file, CMUS_METADATA_IMAGES), "{\"filter\":1}");
+    CU_ASSERT_STRING_EQUAL(cmus_safetensors_metadata(file, CMUS_METADATA_VERSION), cmus_version());
+    cmus_safetensors_close(file);
+}
+
 static void expect_epoch(int epoch) {
     cmus_position position = {0};
     CU_ASSERT_TRUE(cmus_checkpoint_exists(FOLD));
@@ -80,6 +101,7 @@ static void expect_epoch(int epoch) {
     CU_ASSERT(epoch == 2 ? isnan(position.joules) : position.joules == epoch + 0.7);
     for (size_t i = 0; i < CMUS_METRICS_FIELDS; i++)
         CU_ASSERT_EQUAL(((double *)&position.metrics)[i], metric_of(epoch, i));
+    expect_metadata("checkpoint_scratch/last/weights.safetensors");
     fill(-1);
     CU_ASSERT_EQUAL_FATAL(cmus_checkpoint_read(FOLD, &parameters, weights, &moments), CMUS_OK);
     int wrong = 0;

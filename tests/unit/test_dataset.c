@@ -111,6 +111,7 @@ static void reads_what_was_written(void) {
     CU_ASSERT_STRING_EQUAL(cmus_dataset_class_name(dataset, 2), "C");
     CU_ASSERT_EQUAL(cmus_dataset_case_count(dataset), CASES);
     CU_ASSERT_EQUAL(strlen(cmus_dataset_hash(dataset)), 64);
+    CU_ASSERT_STRING_EQUAL(cmus_dataset_options(dataset), "{\"a\":1}");
     for (int i = 0; i < CASES; i++) {
         cmus_case_info info = cmus_dataset_case(dataset, i);
         CU_ASSERT_STRING_EQUAL(info.case_id, case_id[i / 2][i % 2]);

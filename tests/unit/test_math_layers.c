@@ -83,6 +83,10 @@ static void linear_matches(void) {
             d_bias[i] *= 2;
         CU_ASSERT(twin_near("linear twice: weight", twice_weight, d_weight, matrix, CLOSE));
         CU_ASSERT(twin_near("linear twice: bias", twice_bias, d_bias, bias.count, CLOSE));
+        float *alone = floats(in.count); /* without the gradients of the layer */
+        cmus_linear_backward(alone, NULL, NULL, d_out.f, in.f, weight.f, rows, inputs, outputs);
+        CU_ASSERT_EQUAL(memcmp(alone, d_in, in.count * sizeof *alone), 0);
+        cmus_free(alone);
         l.bias = NULL;
         linear_loss(&l);
         cmus_linear_forward(out, in.f, weight.f, NULL, rows, inputs, outputs);

@@ -47,9 +47,13 @@ static cross make(const shape *s) {
     return x;
 }
 
-static void backward(cross *x) {
-    cmus_cross_attention_backward(&x->attention, x->weights.f, x->gradient, x->d_tem, x->d_other, x->d_out.f, x->tem.f,
+static void backward_into(cross *x, float *gradient) {
+    cmus_cross_attention_backward(&x->attention, x->weights.f, gradient, x->d_tem, x->d_other, x->d_out.f, x->tem.f,
                                   x->other.f, x->s.cases, &x->tape);
+}
+
+static void backward(cross *x) {
+    backward_into(x, x->gradient);
 }
 
 static void drop(cross *x) {
@@ -125,6 +129,21 @@ static void gradients_accumulate(void) {
     }
 }
 
+/* For inference: the same gradients of the maps, and none of the weights. */
+static void works_without_gradients(void) {
+    for (int k = 0; k < 2; k++) {
+        cross with = make(&shapes[k]), without = make(&shapes[k]);
+        backward(&with);
+        backward_into(&without, NULL);
+        CU_ASSERT_EQUAL(memcmp(with.d_tem, without.d_tem, with.map * sizeof(float)), 0);
+        CU_ASSERT_EQUAL(memcmp(with.d_other, without.d_other, 2 * with.map * sizeof(float)), 0);
+        for (size_t i = 0; i < without.parameters.size; i++)
+            CU_ASSERT_EQUAL(without.gradient[i], 0);
+        drop(&with);
+        drop(&without);
+    }
+}
+
 /* Scores far beyond what exp can take, of either sign. */
 static void large_scores_stay_finite(void) {
     for (int k = 0; k < 2; k++) {
@@ -174,6 +193,7 @@ int main(void) {
         {"forward and backward", matches},
         {"one token takes its value", one_token_takes_its_value},
         {"gradients accumulate", gradients_accumulate},
+        {"works without gradients of the weights", works_without_gradients},
         {"large scores stay finite", large_scores_stay_finite},
         {"not a number comes out", not_a_number_comes_out},
     };

@@ -29,8 +29,16 @@ static void forward(setup *s) {
     cmus_heads_forward(&s->heads, s->weights.f, pooled, s->dropout, CASES, &s->tape);
 }
 
+static void backward_into(setup *s, float *gradient) {
+    float values[CMUS_HEADS][CASES * CLASSES], *d_logits[CMUS_HEADS];
+    for (int h = 0; h < CMUS_HEADS; h++)
+        d_logits[h] = values[h];
+    cmus_heads_loss_backward(&s->heads, &s->tape, labels, SCALE, CASES, d_logits);
+    cmus_heads_backward(&s->heads, s->weights.f, gradient, &s->tape, d_logits, CASES, s->d_pooled);
+}
+
 static void backward(setup *s) {
-    cmus_heads_backward(&s->heads, s->weights.f, s->gradient, &s->tape, labels, SCALE, CASES, s->d_pooled);
+    backward_into(s, s->gradient);
 }
 
 static void make(setup *s, bool relu, bool dropout) {
@@ -131,6 +139,21 @@ static void gradients_accumulate(void) {
     drop(&twice);
 }
 
+/* For inference: the same gradients of the inputs, and none of the weights. */
+static void works_without_gradients(void) {
+    setup with, without;
+    make(&with, true, true);
+    make(&without, true, true);
+    backward(&with);
+    backward_into(&without, NULL);
+    for (int m = 0; m < CMUS_MODALITIES; m++)
+        CU_ASSERT_EQUAL(memcmp(with.d_pooled[m], without.d_pooled[m], CASES * CHANNELS * sizeof(float)), 0);
+    for (size_t i = 0; i < without.parameters.size; i++)
+        CU_ASSERT_EQUAL(without.gradient[i], 0);
+    drop(&with);
+    drop(&without);
+}
+
 /* All logits of a modality's head negative: the ReLU leaves it without a gradient, and the result says so. */
 static void dead_heads_are_told(void) {
     for (int relu = 0; relu < 2; relu++) {
@@ -198,6 +221,7 @@ int main(void) {
     static const unit_test tests[] = {
         {"logits, losses, gradients", matches},
         {"gradients accumulate", gradients_accumulate},
+        {"works without gradients of the weights", works_without_gradients},
         {"dead heads are told", dead_heads_are_told},
         {"large logits stay finite", large_logits_stay_finite},
         {"not a number comes out", not_a_number_comes_out},

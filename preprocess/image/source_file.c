@@ -55,7 +55,7 @@ static cmus_status read_open(int descriptor, cmus_source_buffer *buffer) {
         return cmus_fail(CMUS_ERROR_IO, "can't be read: %s", strerror(errno));
     if ((size_t)got != size || before.st_size != after.st_size || before.st_mtim.tv_sec != after.st_mtim.tv_sec ||
         before.st_mtim.tv_nsec != after.st_mtim.tv_nsec)
-        return cmus_fail(CMUS_ERROR_DATA, "the file changed while it was read; pack again when it is complete");
+        return cmus_fail(CMUS_ERROR_DATA, "the file changed while it was read; try again when it is complete");
     buffer->size = size;
     return CMUS_OK;
 }

@@ -1,4 +1,4 @@
-#include "output_folder.h"
+#include "cmus/output_folder.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -37,7 +37,7 @@ static cmus_status check_free(const char *path) {
 }
 
 static cmus_status being_made(const cmus_output_folder *folder) {
-    return cmus_fail(CMUS_ERROR_ARGUMENT, "%s: another process is making this data set now", folder->path);
+    return cmus_fail(CMUS_ERROR_ARGUMENT, "%s: another process is making it now", folder->path);
 }
 
 /* Whether the descriptor is still that of the file of this name: who had the lock may have removed it with the folder.
@@ -135,7 +135,7 @@ static char *final_name(const char *path) {
 cmus_status cmus_output_folder_begin(const char *path, cmus_output_folder *folder) {
     *folder = (cmus_output_folder){.path = final_name(path), .lock = -1};
     if (!*folder->path || strcmp(folder->path, "/") == 0)
-        return cmus_fail(CMUS_ERROR_ARGUMENT, "'%s' can't be a data set's folder; name another", path);
+        return cmus_fail(CMUS_ERROR_ARGUMENT, "'%s' can't be the folder of results; name another", path);
     folder->partial = cmus_format_string("%s.partial", folder->path);
     folder->scratch = cmus_path_join(folder->partial, "scratch");
     CMUS_TRY(check_free(folder->path));
@@ -151,7 +151,7 @@ cmus_status cmus_output_folder_commit(cmus_output_folder *folder, const char *co
     CMUS_TRY(cmus_folder_sync(folder->partial));
     if (cmus_file_take_over(folder->partial, folder->path) != CMUS_OK) {
         cmus_output_folder_keep(folder);
-        return cmus_fail(CMUS_ERROR_IO, "%s; the data set is complete, but in %s: move it yourself", cmus_last_error(),
+        return cmus_fail(CMUS_ERROR_IO, "%s; all is complete, but in %s: move it yourself", cmus_last_error(),
                          folder->partial);
     }
     char *lock = cmus_path_join(folder->path, LOCK); /* it goes last: no other process may begin before */
@@ -168,7 +168,7 @@ cmus_status cmus_output_folder_check_outside(const cmus_output_folder *folder, c
     bool there = cmus_folder_exists(parent);
     cmus_free(parent);
     if (cmus_path_lies_in(path, folder->path) || cmus_path_lies_in(path, folder->partial))
-        return cmus_fail(CMUS_ERROR_ARGUMENT, "%s: must not lie in the data set; name another place", path);
+        return cmus_fail(CMUS_ERROR_ARGUMENT, "%s: must not lie in %s; name another place", path, folder->path);
     if (!there)
         return cmus_fail(CMUS_ERROR_NOT_FOUND, "%s: its folder is not there; make it first", path);
     return CMUS_OK;
