@@ -107,8 +107,13 @@ static json_t *flags(const bool *values, int count) {
 /* What one network says. */
 static json_t *member_object(const prediction_run *run, const cmus_case_prediction *one,
                              const cmus_case_result *result) {
-    return json_pack("{s:o, s:o, s:o, s:o, s:f}", "probabilities", by_head(run, one, result->probabilities),
-                     "tem_weight", numbers(result->tem_weight, one->tem_count), "tem_distance",
+    double logits[CMUS_HEADS][CMUS_MAX_CLASSES] = {0};
+    for (int head = 0; head < CMUS_HEADS; head++)
+        for (int c = 0; c < run->classes; c++)
+            logits[head][c] = (double)result->logits[head][c];
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:f}", "logits", by_head(run, one, logits), "probabilities",
+                     by_head(run, one, result->probabilities), "tem_weight",
+                     numbers(result->tem_weight, one->tem_count), "tem_distance",
                      numbers(result->tem_distance, one->tem_count), "tem_kept", flags(result->tem_kept, one->tem_count),
                      "mean_distance", result->mean_distance);
 }
