@@ -122,6 +122,7 @@ def check_predictions(folder, model, trained):
     classes = json.load(open("data/dataset.json"))["classes"]
     assert len(rows) > 2
     features = read_safetensors(f"{folder}/features.safetensors")[0] if trained else None
+    entries = {} if trained else {entry["case_id"]: entry for entry in json.load(open(f"{folder}/predictions.json"))["cases"]}
     for i, row in enumerate(rows):
         with torch.no_grad():
             outputs = model(*cases[row["case_id"]])
@@ -129,6 +130,9 @@ def check_predictions(folder, model, trained):
                 logits = model.MLP["linear2"](torch.relu(model.MLP["linear1"](features["fused"][i])))
                 worst = max(worst, (logits - outputs["fusion"]).abs().max().item())
         for head, prefix in HEADS.items():
+            if not trained:
+                logits = entries[row["case_id"]]["models"][0]["logits"][head]
+                worst = max(worst, *(abs(logits[c] - value) for c, value in zip(classes, outputs[head].tolist())))
             found = torch.tensor([math.log(float(row[prefix + c])) for c in classes])
             worst = max(worst, (found - torch.log_softmax(outputs[head], 0)).abs().max().item())
     assert len({row["prob_" + classes[0]] for row in rows}) > 1, "all predictions are alike"
