@@ -14,7 +14,7 @@ typedef struct cmus_picture_image {
     const char *name;
     const uint8_t *rgb;      /* [size][size][3]; NULL: the case lacks it */
     const float *heat;       /* [side][side], at least 0, unscaled; NULL: none */
-    const float *attention;  /* [side][side], sums to 1; NULL: none */
+    const float *attention;  /* [side][side], at least 0, in any unit: its sum counts as 1; NULL: none */
     double weight, distance; /* of TEM images */
     bool kept;
 } cmus_picture_image;

@@ -80,14 +80,14 @@ static void draw_scale(cmus_canvas *canvas, double x, double y, const char *firs
     cmus_canvas_text(canvas, SMALL, x + TILE / 2.0, y + 36, TILE / 2.0, CMUS_RIGHT, last);
 }
 
-static void draw_attention_scale(cmus_canvas *canvas, const cmus_case_picture *picture, float largest, double x,
+static void draw_attention_scale(cmus_canvas *canvas, const cmus_case_picture *picture, const float *map, double x,
                                  double y) {
     enum { LABEL = 170, FIRST = 20, LAST = 90 };
-    double uniform = 1.0 / (picture->side * picture->side) / (double)largest;
-    char *last = cmus_format_string("%.3g", (double)largest);
+    cmus_attention_scale scale = cmus_attention_scale_of(map, picture->side);
+    char *last = cmus_format_string("%.3g", scale.largest);
     char *middle = cmus_format_string("uniform 1/%d", picture->side * picture->side);
-    draw_scale(canvas, x, y, "0", last, uniform);
-    double at = fmin(fmax(TILE * uniform - LABEL / 2.0, FIRST), TILE - LAST - LABEL); /* between the ends */
+    draw_scale(canvas, x, y, "0", last, scale.uniform);
+    double at = fmin(fmax(TILE * scale.uniform - LABEL / 2.0, FIRST), TILE - LAST - LABEL); /* between the ends */
     cmus_canvas_text(canvas, SMALL, x + at, y + 36, LABEL, CMUS_CENTRE, middle);
     cmus_free(last);
     cmus_free(middle);
@@ -123,7 +123,7 @@ static void draw_single(cmus_canvas *canvas, const cmus_case_picture *picture, c
     largest = image->attention ? cmus_map_largest(image->attention, picture->side) : 0;
     draw_map(canvas, picture, image->rgb, image->attention, largest, "no attention", x, top);
     if (largest > 0)
-        draw_attention_scale(canvas, picture, largest, x, scale);
+        draw_attention_scale(canvas, picture, image->attention, x, scale);
 }
 
 static void draw_tem_image(cmus_canvas *canvas, const cmus_case_picture *picture, const cmus_picture_image *image,

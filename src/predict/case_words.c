@@ -51,6 +51,16 @@ float cmus_tem_largest(const cmus_case_picture *picture) {
     return largest;
 }
 
+cmus_attention_scale cmus_attention_scale_of(const float *map, int side) {
+    double sum = 0, largest = (double)cmus_map_largest(map, side);
+    for (int i = 0; i < side * side; i++)
+        if (isfinite(map[i]))
+            sum += (double)map[i];
+    if (!(sum > 0) || !(largest > 0))
+        return (cmus_attention_scale){0};
+    return (cmus_attention_scale){.largest = largest / sum, .uniform = sum / (side * side) / largest};
+}
+
 double cmus_leading_probability(const cmus_case_picture *picture, int class_number, double *spread) {
     *spread = NAN;
     double sum = 0;

@@ -14,6 +14,13 @@ int cmus_tem_left_out(const cmus_case_picture *picture);
 /* The largest heat of the bag, by which all of its maps are scaled. */
 float cmus_tem_largest(const cmus_case_picture *picture);
 
+/* The scale of a map of attention [side][side], whose sum counts as 1: its largest value, and at which share of that
+ * the value lies that all would have if nothing were preferred. */
+typedef struct cmus_attention_scale {
+    double largest, uniform;
+} cmus_attention_scale;
+cmus_attention_scale cmus_attention_scale_of(const float *map, int side);
+
 /* Probability of a class by the first head, or if that says nothing by the mean of those that do; NaN: none does.
  * *spread: NaN if there is none. */
 double cmus_leading_probability(const cmus_case_picture *picture, int class_number, double *spread);

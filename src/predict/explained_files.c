@@ -182,12 +182,11 @@ cmus_status cmus_explained_index(const prediction_run *run, const char *folder, 
         pages[count] = cmus_format_string("%s.html", name);
         cmus_free(name);
         cmus_case_facts facts = cmus_case_source_case(run->source, i);
-        cmus_head head = all[i].known[CMUS_HEAD_FUSION] ? CMUS_HEAD_FUSION : CMUS_HEAD_TEM;
         links[count] = (cmus_case_link){.page = pages[count],
                                         .case_id = facts.case_id,
                                         .class_name = facts.class_name,
                                         .predicted = run->ensemble.members[0].config.classes[all[i].predicted],
-                                        .probability = all[i].probabilities[head][all[i].predicted]};
+                                        .probability = cmus_prediction_confidence(&all[i])};
         count++;
     }
     char *path = cmus_path_join(folder, "index.html");

@@ -97,10 +97,9 @@ static cmus_status write_attention(cmus_file_writer *writer, const cmus_case_pic
     cmus_file_writer_print(writer, "<figure><figcaption>Where TEM looks</figcaption>");
     cmus_status status = write_map(writer, picture, kind, image->attention, largest, "no attention", label);
     if (largest > 0) {
-        double uniform = 1.0 / tokens / (double)largest;
-        cmus_file_writer_print(writer, "<div class=\"scale\">");
-        if (uniform <= 1)
-            cmus_file_writer_print(writer, "<span class=\"tick\" style=\"left: %.1f%%\"></span>", 100 * uniform);
+        cmus_attention_scale scale = cmus_attention_scale_of(image->attention, picture->side);
+        cmus_file_writer_print(writer, "<div class=\"scale\"><span class=\"tick\" style=\"left: %.1f%%\"></span>",
+                               100 * scale.uniform);
         cmus_file_writer_print(
             writer, "</div><div class=\"ends\"><span>0</span><span>uniform 1/%d</span><span>%.3g</span></div>", tokens,
             (double)largest);

@@ -41,6 +41,8 @@ int cmus_used_tem(const prediction_run *run, int index);
 /* Not collective. All own cases through all networks, then their means, then their explanations. */
 cmus_status cmus_predict_own(prediction_run *run);
 
+/* Mean probability of the predicted class: of the fusion, or of all known heads where it is not known. */
+double cmus_prediction_confidence(const cmus_case_prediction *prediction);
 /* From the members' results to means, spreads and the predicted class. */
 void cmus_prediction_average(cmus_case_prediction *prediction, int members, int classes);
 void cmus_case_prediction_free(cmus_case_prediction *prediction, int members);

@@ -38,22 +38,29 @@ static void average_bag(cmus_case_prediction *prediction, int members) {
     }
 }
 
-/* The first class with the largest probability: of the fusion, or of all known heads together where it is not known. */
+/* Mean probability of a class: of the fusion, or of all known heads together where it is not known. */
+static double confidence(const cmus_case_prediction *prediction, int class_number) {
+    if (prediction->known[CMUS_HEAD_FUSION])
+        return prediction->probabilities[CMUS_HEAD_FUSION][class_number];
+    double sum = 0;
+    int heads = 0;
+    for (int m = 0; m < CMUS_MODALITIES; m++) {
+        sum += prediction->known[m] ? prediction->probabilities[m][class_number] : 0;
+        heads += prediction->known[m];
+    }
+    return sum / heads;
+}
+
+double cmus_prediction_confidence(const cmus_case_prediction *prediction) {
+    return confidence(prediction, prediction->predicted);
+}
+
+/* The first class with the largest probability. */
 static int predicted_class(const cmus_case_prediction *prediction, int classes) {
     int best = 0;
-    double highest = -1;
-    for (int c = 0; c < classes; c++) {
-        double value = 0;
-        if (prediction->known[CMUS_HEAD_FUSION])
-            value = prediction->probabilities[CMUS_HEAD_FUSION][c];
-        else
-            for (int m = 0; m < CMUS_MODALITIES; m++)
-                value += prediction->known[m] ? prediction->probabilities[m][c] : 0;
-        if (value > highest) {
-            highest = value;
+    for (int c = 1; c < classes; c++)
+        if (confidence(prediction, c) > confidence(prediction, best))
             best = c;
-        }
-    }
     return best;
 }
 

@@ -2,7 +2,7 @@
 """How much of the heat of `cmus-predict --explain` lies on the deposits that `cmus-phantom` drew.
 
     heat_maps.py PHANTOM OUT [OUT...]            # OUT of cmus-predict --explain; the first is the trained network
-    heat_maps.py PHANTOM --torch DATA WEIGHTS [WEIGHTS...] [--fold 0]
+    heat_maps.py PHANTOM WEIGHTS [WEIGHTS...] --torch DATA [--fold 0] [--against OUT]
 
 The first network says which cases count: those of MN and IgAN that it classifies correctly. The others (random weights)
 are measured on the same images, each with the class that it predicts itself.
@@ -10,6 +10,7 @@ are measured on the same images, each with the class that it predicts itself.
 Masks are dilated by a disc of 16 px. Selected are images in which the dilated mask is at most 20 % of the image; images
 without a deposit or without heat (TEM images that SMIL leaves out) have nothing to measure. Heat maps are enlarged
 bilinearly to 32 px a token.
+Each case's heat is scaled to a maximum of 1.
     area      mean share of the image that the dilated mask covers
     in mask   sum of the heat inside the masks / sum of all heat, over all images together
     ratio     in mask / area
@@ -28,6 +29,7 @@ import numpy as np
 from PIL import Image
 
 PATCH, MERGES = 4, 3  # pixels of a patch, patch mergings: a token of the last stage is 32 px
+AGREE = 1e-3  # float32 both, of which each sums in its own order
 MODALITIES = ("TEM", "IM")  # those whose masks are drawn
 
 
@@ -199,10 +201,11 @@ def measure(args, truth, cases, counted, modality):
     for name in counted:
         images = truth[name][modality]
         label, _, heat = cases[name]
+        scale = max(heat[modality].max(), 1e-30)  # each case counts alike, as its colours do
         if len(heat[modality]) > len(images):
             sys.exit(f"{name}: {len(heat[modality])} maps, but {len(images)} {modality} images")
         for row, one in zip(images, heat[modality]):
-            measured = measure_image(args, row, one)
+            measured = measure_image(args, row, one / scale)
             if measured:
                 rows.append((label, *measured))
     return rows
@@ -247,13 +250,9 @@ def overlay(args, row, heat, path):
 # ---------------------------------------------------------------- command
 
 def largest_difference(a, b):
-    """Of all heat of two results, relative to each case's largest heat."""
-    worst = 0
-    for name in a:
-        for modality in ("TEM", "IM"):
-            scale = max(a[name][2][modality].max(), 1e-30)
-            worst = max(worst, float(np.abs(a[name][2][modality] - b[name][2][modality]).max() / scale))
-    return worst
+    """Of all heat of two results, where the largest heat of a case is 1."""
+    scaled = lambda heat: heat / max(heat.max(), 1e-30)
+    return max(float(np.abs(scaled(a[name][2][m]) - scaled(b[name][2][m])).max()) for name in a for m in MODALITIES)
 
 
 def main():
@@ -261,6 +260,7 @@ def main():
     parser.add_argument("phantom", help="folder of cmus-phantom")
     parser.add_argument("networks", nargs="+", help="folders of cmus-predict --explain; with --torch files of weights")
     parser.add_argument("--torch", metavar="DATA", help="the packed data set whose heat PyTorch computes")
+    parser.add_argument("--against", metavar="OUT", help="with --torch: compare with what cmus-predict found, map by map")
     parser.add_argument("--fold", default="0", help="with --torch: the held-out fold (0)")
     parser.add_argument("--max-tem", type=int, default=5, help="with --torch: TEM images of a case (5)")
     parser.add_argument("--radius", type=int, default=16, help="pixels by which masks are dilated (16)")
@@ -274,6 +274,14 @@ def main():
     cases = results[0][1]
     counted = [n for n, (label, predicted, _) in cases.items() if label == predicted and label in ("MN", "IgAN")]
     print(f"{sum(l == p for l, p, _ in cases.values())} of {len(cases)} cases right, {len(counted)} of them MN or IgAN\n")
+    if args.against:
+        other = read_explained(args.against)
+        if {n: c[:2] for n, c in other.items()} != {n: c[:2] for n, c in cases.items()}:
+            sys.exit(f"{args.against}: other cases or other predicted classes")
+        worst = largest_difference(cases, other)
+        print(f"largest difference to {args.against}, where the largest heat of a case is 1: {worst:.1e}\n")
+        if not worst < AGREE:
+            sys.exit("the heat differs")
     print_table(args, [("trained" if i == 0 else f"random {i}", c) for i, (_, c) in enumerate(results)], truth, counted)
     if args.overlays:
         os.makedirs(args.overlays, exist_ok=True)

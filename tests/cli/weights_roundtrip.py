@@ -1,7 +1,8 @@
 """Weights between cmus-train, cmus-weights and PyTorch's classes; called by weights_roundtrip.sh in its folder.
 
     weights_roundtrip.py make          # whole.pth (the authors' names) and encoders.pth (torchvision's), of noise
-    weights_roundtrip.py check NAME... # NAME-*.safetensors and the run NAME against the class; writes NAME-saved.pth
+    weights_roundtrip.py check NAME... # NAME-*.safetensors and the run NAME against the class; writes NAME-saved.pth;
+                                       # predicted/ against whole.pth
     weights_roundtrip.py same NAME...  # NAME-again.safetensors, which went through PyTorch, and NAME-f32.safetensors
 """
 import csv
@@ -114,23 +115,25 @@ def cases_of(folder):
     return cases
 
 
-def check_predictions(name, model):
+def check_predictions(folder, model, trained):
+    """trained: the folder of a fold, with features."""
     cases, worst = cases_of("data"), 0.0
-    rows = list(csv.DictReader(open(f"{name}/fold-0/predictions.csv")))
-    features = read_safetensors(f"{name}/fold-0/features.safetensors")[0]
+    rows = list(csv.DictReader(open(f"{folder}/predictions.csv")))
     classes = json.load(open("data/dataset.json"))["classes"]
     assert len(rows) > 2
+    features = read_safetensors(f"{folder}/features.safetensors")[0] if trained else None
     for i, row in enumerate(rows):
         with torch.no_grad():
             outputs = model(*cases[row["case_id"]])
-            logits = model.MLP["linear2"](torch.relu(model.MLP["linear1"](features["fused"][i])))
-        worst = max(worst, (logits - outputs["fusion"]).abs().max().item())
+            if trained:
+                logits = model.MLP["linear2"](torch.relu(model.MLP["linear1"](features["fused"][i])))
+                worst = max(worst, (logits - outputs["fusion"]).abs().max().item())
         for head, prefix in HEADS.items():
             found = torch.tensor([math.log(float(row[prefix + c])) for c in classes])
             worst = max(worst, (found - torch.log_softmax(outputs[head], 0)).abs().max().item())
     assert len({row["prob_" + classes[0]] for row in rows}) > 1, "all predictions are alike"
-    assert worst < 1e-4, f"{name}: logits differ by {worst}"
-    print(f"{name}: {len(rows)} cases, logits differ by at most {worst:.2g}")
+    assert worst < 1e-4, f"{folder}: logits differ by {worst}"
+    print(f"{folder}: {len(rows)} cases, logits differ by at most {worst:.2g}")
 
 
 def main():
@@ -143,7 +146,11 @@ def main():
             assert_same(read_safetensors(f"{name}-again.safetensors")[0], read_safetensors(f"{name}-f32.safetensors")[0], name)
         else:
             check_import(name)
-            check_predictions(name, check_export(name))
+            check_predictions(f"{name}/fold-0", check_export(name), True)
+    if command == "check":
+        model = CMUSNet(**SIZES)
+        model.load_state_dict(torch.load("whole.pth"))
+        check_predictions("predicted", model.eval(), False)
 
 
 main()

@@ -25,6 +25,9 @@ for name in whole encoders; do
     done
 done
 name=
+# PyTorch's file as it is, without training
+"$bin/cmus-predict" "classes=[IgAN, LN, MN]" head_relu=true --config tiny.yaml --weights whole.pth --data data --out predicted > log 2>&1 ||
+    { cat log; fail "cmus-predict: exit code $?"; }
 round_trip check whole encoders || fail "see above"
 # and once around: out of PyTorch as .pth, in again
 for name in whole encoders; do

@@ -1,6 +1,5 @@
 #include "fuzz.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -18,26 +17,23 @@ void cmus_fuzz_feature(uint64_t kind) {
     features[kind * 0x9E3779B97F4A7C15u >> 52] = 1; /* the upper 12 bits of the product: Fibonacci hashing */
 }
 
-/* A double quote, or a single one that is no apostrophe within a word. */
-static bool is_quote(const char *begin, const char *at) {
-    bool within = at > begin && isalpha((unsigned char)at[-1]) && isalpha((unsigned char)at[1]);
-    return *at == '"' || (*at == '\'' && !within);
-}
-
 /* Words of five letters and more count: numbers, also hexadecimal ones, short names and what is quoted come from the
- * input itself. */
+ * input itself. What stands in single quotes may hold such quotes: all from the first one to the last one is left out.
+ */
 void cmus_fuzz_reached(const char *message) {
     enum { LONG_WORD = 5 };
     static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
     uint64_t hash = 0xCBF29CE484222325u; /* FNV-1a */
-    char quote = 0;
-    for (const char *begin = message; *message;) {
+    bool quoted = false;
+    const char *first = strchr(message, '\''), *last = strrchr(message, '\'');
+    while (*message) {
+        if (message == first)
+            message = last;
         size_t length = strspn(message, letters);
-        bool counts = !quote && length >= LONG_WORD && strcspn(message, "0123456789") >= length;
+        bool counts = !quoted && length >= LONG_WORD && strcspn(message, "0123456789") >= length;
         for (size_t i = 0; counts && i < length; i++)
             hash = (hash ^ (uint8_t)message[i]) * 0x100000001B3u;
-        if (quote ? *message == quote : is_quote(begin, message))
-            quote = quote ? 0 : *message;
+        quoted ^= *message == '"';
         message += length ? length : 1;
     }
     cmus_fuzz_feature(hash);

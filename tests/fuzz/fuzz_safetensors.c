@@ -36,7 +36,7 @@ static void read_file(const char *path, size_t size) {
     cmus_safetensors *file;
     if (cmus_safetensors_open(path, &file) == CMUS_OK) {
         check_promises(file, size);
-        cmus_fuzz_feature(cmus_safetensors_count(file) * 8 + cmus_safetensors_metadata_count(file) % 8);
+        cmus_fuzz_feature((cmus_safetensors_count(file) % 8) * 8 + cmus_safetensors_metadata_count(file) % 8);
         for (size_t i = 0; i < cmus_safetensors_metadata_count(file); i++)
             if (!cmus_safetensors_metadata(file, cmus_safetensors_metadata_pair(file, i)->key))
                 cmus_fatal("metadata %zu is not found", i);
