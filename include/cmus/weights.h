@@ -17,7 +17,8 @@ enum { CMUS_MOMENTS = 3 };
 
 /* Pairs of __metadata__ by which a file of weights is complete in itself; a file without them needs a configuration
  * beside it. */
-#define CMUS_METADATA_CONFIG "cmus_config" /* what changes results of the resolved configuration, classes too: YAML (config.h) */
+#define CMUS_METADATA_CONFIG                                                                                           \
+    "cmus_config" /* what changes results of the resolved configuration, classes too: YAML (config.h) */
 #define CMUS_METADATA_IMAGES "cmus_images" /* "options" of the data set (dataset_index.h): how images were made */
 #define CMUS_METADATA_VERSION "cmus_version"
 

@@ -10,8 +10,6 @@
 #include "cmus/memory.h"
 #include "cmus/weights.h"
 
-enum { SEED = 1 };
-
 static void read_stages(const char *text, int values[CMUS_STAGES]) {
     if (sscanf(text, "%d,%d,%d,%d", &values[0], &values[1], &values[2], &values[3]) != CMUS_STAGES)
         exit(2);
@@ -31,7 +29,6 @@ static cmus_status write_features(cmus_net *net, const float *pixels, const char
 
 static cmus_status load(const char *path, cmus_net *net) {
     char *loaded, *warning;
-    cmus_parameters_initialize(cmus_net_parameters(net), SEED, cmus_net_weights(net));
     CMUS_TRY(cmus_weights_initialize(path, cmus_net_parameters(net), cmus_net_weights(net), &loaded, &warning));
     printf("%s\n", loaded);
     if (warning)

@@ -242,8 +242,8 @@ def check_refusals(sizes, swin):
 
 def check_published():
     """A network of published sizes, and the message for another one of them."""
-    tiny = dict(embed=96, depths=[2, 2, 6, 2], heads=[3, 6, 12, 24], image=224)
-    image = make_image(224)
+    tiny = dict(embed=96, depths=[2, 2, 6, 2], heads=[3, 6, 12, 24], image=64)
+    image = make_image(tiny["image"])
     swin = make_swin(tiny, 20)
     write("swin_t.pth", swin.state_dict())
     compare("swin_t", "swin_t.pth", tiny, [features_of(swin, image)] * 3)
