@@ -8,6 +8,7 @@
 #include "cmus/run_identity.h"
 #include "cmus/weight_plan.h"
 #include "cmus/weights.h"
+#include "image_recipe_text.h"
 
 #define WEIGHTS "weights.safetensors"
 
@@ -164,11 +165,12 @@ static cmus_status compare(const cmus_member *first, const cmus_member *other) {
     if (what)
         return cmus_fail(CMUS_ERROR_MISMATCH, "%s and %s can't be averaged: they have another %s", first->path,
                          other->path, what);
-    if (first->images && other->images && strcmp(first->images, other->images) != 0)
-        return cmus_fail(
-            CMUS_ERROR_MISMATCH,
-            "%s and %s can't be averaged: the images of their training data were made in other ways (%s; %s)",
-            first->path, other->path, first->images, other->images);
+    if (!first->images || !other->images)
+        return CMUS_OK;
+    cmus_status status = cmus_image_recipes_compare(first->images, other->images);
+    if (status != CMUS_OK)
+        return cmus_fail_in(status, "%s and %s: the images of their training data can't be told to be alike",
+                            first->path, other->path);
     return CMUS_OK;
 }
 

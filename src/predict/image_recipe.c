@@ -1,5 +1,7 @@
 #include "image_recipe.h"
 
+#include "image_recipe_text.h"
+
 #include <jansson.h>
 #include <string.h>
 
@@ -70,4 +72,17 @@ char *cmus_image_recipe_describe(const cmus_image_recipe *recipe) {
     return has_window(recipe) ? cmus_format_string("--filter %s --window %d,%d", filter, recipe->decode.window_low,
                                                    recipe->decode.window_high)
                               : cmus_format_string("--filter %s without --window", filter);
+}
+
+cmus_status cmus_image_recipes_compare(const char *a, const char *b) {
+    cmus_image_recipe first, other;
+    CMUS_TRY(cmus_image_recipe_read(a, &first));
+    CMUS_TRY(cmus_image_recipe_read(b, &other));
+    if (cmus_image_recipe_equal(&first, &other))
+        return CMUS_OK;
+    char *one = cmus_image_recipe_describe(&first), *two = cmus_image_recipe_describe(&other);
+    cmus_status status = cmus_fail(CMUS_ERROR_MISMATCH, "%s; %s", one, two);
+    cmus_free(one);
+    cmus_free(two);
+    return status;
 }
