@@ -1,11 +1,10 @@
 #include "image_recipe.h"
 
-#include "image_recipe_text.h"
-
 #include <jansson.h>
 #include <string.h>
 
 #include "cmus/memory.h"
+#include "image_recipe_text.h"
 
 static cmus_status read_filter(const json_t *options, cmus_filter *filter) {
     const json_t *value = json_object_get(options, "resize");
