@@ -18,19 +18,19 @@ typedef struct cmus_ensemble_options {
      * all of its folds (but fold-all) */
     const char *const *paths;
     size_t path_count;
-    const char *config; /* a configuration for all of them; NULL: that which each brings along */
+    const char *config; /* of those that do not bring one along; NULL: all do */
     const char *const *overrides;
-    size_t override_count; /* key=value, as of cmus-train */
-    bool verify;           /* SHA-256 of the files, against MANIFEST.sha256 where there is one */
+    size_t override_count; /* key=value; none may change what a file says of its network, but its precision */
 } cmus_ensemble_options;
 
 typedef struct cmus_member {
     char *path;
     cmus_config config;
     char config_hash[CMUS_SHA256_TEXT];
-    char sha256[CMUS_SHA256_TEXT]; /* "" without verify */
-    char *images;              /* how images of the training data were made (CMUS_METADATA_IMAGES); NULL: not known */
-    char *dataset_hash, *fold; /* by run.json beside the fold's weights; NULL: not known */
+    char sha256[CMUS_SHA256_TEXT]; /* as MANIFEST.sha256 beside it has it, if there is one */
+    char *images; /* how images of the training data were made (CMUS_METADATA_IMAGES); NULL: not known */
+    /* By run.json beside the fold's weights; NULL: not known. fold: "3", "3 of repeat 1", "all". */
+    char *dataset_hash, *splits_hash, *fold;
 } cmus_member;
 
 typedef struct cmus_ensemble {

@@ -17,6 +17,8 @@ typedef struct cmus_output_folder {
  * ARGUMENT if PATH exists and is not an empty folder, or if another process is making it now. If ranks of a killed run
  * are still at work there, waits some seconds for their end. IO. */
 cmus_status cmus_output_folder_begin(const char *path, cmus_output_folder *folder);
+/* Removes what a killed run left in the partial folder, for runs that do not continue it. IO. */
+cmus_status cmus_output_folder_clear(cmus_output_folder *folder);
 /* For other files that a run writes: ARGUMENT if this one would lie in the folder, NOT_FOUND if its folder is not
  * there. */
 cmus_status cmus_output_folder_check_outside(const cmus_output_folder *folder, const char *path);

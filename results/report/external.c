@@ -34,8 +34,8 @@ static cmus_status read_models(const char *path, const json_t *list, report_exte
     const json_t *one;
     json_array_foreach(list, i, one) {
         external->models[i] =
-            (report_model){take_text(one, "path"), take_text(one, "sha256"), take_text(one, "config_hash"),
-                           take_text(one, "dataset_hash"), take_text(one, "fold")};
+            (report_model){take_text(one, "path"),         take_text(one, "sha256"), take_text(one, "config_hash"),
+                           take_text(one, "dataset_hash"), take_text(one, "fold"),   take_text(one, "splits_hash")};
         external->model_count++;
         if (!external->models[i].path || !external->models[i].sha256)
             return cmus_fail(CMUS_ERROR_FORMAT, "%s: model %zu has no 'path' or no 'sha256'", path, i);
@@ -47,6 +47,7 @@ static void read_source(const json_t *source, report_external *external, char **
     const json_t *paths = json_object_get(source, "paths"), *one;
     external->source_kind = take_text(source, "kind");
     external->source_fold = take_text(source, "fold");
+    external->source_splits = take_text(source, "splits_hash");
     *dataset_hash = take_text(source, "dataset_hash");
     external->source_paths = cmus_allocate(json_array_size(paths), sizeof(char *));
     size_t i;
@@ -99,6 +100,9 @@ static bool may_know_cases(const report_external *external, const char *dataset_
     const char *fold = external->source_fold;
     if (!dataset_hash || !model->dataset_hash || strcmp(dataset_hash, model->dataset_hash) != 0)
         return false;
+    const char *own = model->splits_hash, *splits = external->source_splits;
+    if (own && splits && strcmp(own, splits) != 0) /* the folds were made anew since */
+        return true;
     return !fold || (strcmp(fold, "holdout") != 0 && (!model->fold || strcmp(fold, model->fold) != 0));
 }
 
@@ -166,10 +170,12 @@ void report_external_free(report_external *external) {
         cmus_free(model->config_hash);
         cmus_free(model->dataset_hash);
         cmus_free(model->fold);
+        cmus_free(model->splits_hash);
     }
     cmus_free(external->models);
     cmus_free(external->source_kind);
     cmus_names_free(external->source_paths, external->source_path_count);
+    cmus_free(external->source_splits);
     cmus_free(external->source_fold);
     report_coverage_free(&external->coverage);
     cmus_names_free(external->notes, external->note_count);

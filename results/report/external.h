@@ -15,7 +15,8 @@ struct report_run;
 typedef struct report_model {
     char *path, *sha256; /* of the file of weights */
     char *config_hash, *dataset_hash;
-    char *fold; /* that it was not trained on: "3"; "all": trained on every case */
+    char *fold; /* that it was not trained on: "3"; "3 of repeat 1"; "all": trained on every case */
+    char *splits_hash;
 } report_model;
 
 typedef struct report_external {
@@ -24,7 +25,8 @@ typedef struct report_external {
     char *source_kind; /* "data", "cases" or "files"; NULL: not known */
     char **source_paths;
     size_t source_path_count;
-    char *source_fold; /* of the data set's splits, to which the cases were limited: "holdout", "3"; NULL: to none */
+    char *source_splits; /* SHA-256 of the splits.csv that the fold is of; NULL: not known */
+    char *source_fold;   /* of the data set's splits, to which the cases were limited: "holdout", "3"; NULL: to none */
     report_coverage coverage;
     char **notes; /* [note_count]: what a reader must know of these numbers, for terminal, page and summary */
     size_t note_count;

@@ -146,6 +146,11 @@ cmus_status cmus_output_folder_begin(const char *path, cmus_output_folder *folde
     return wait_for_ranks(folder);
 }
 
+cmus_status cmus_output_folder_clear(cmus_output_folder *folder) {
+    const char *const kept[] = {"scratch"};
+    return remove_others(folder, kept, 1);
+}
+
 cmus_status cmus_output_folder_commit(cmus_output_folder *folder, const char *const *names, size_t count) {
     CMUS_TRY(remove_others(folder, names, count));
     CMUS_TRY(cmus_folder_sync(folder->partial));

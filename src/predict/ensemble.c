@@ -35,10 +35,22 @@ static bool is_numbered_fold(const char *name) {
            strspn(name + strlen(prefix), "0123456789") == strlen(name + strlen(prefix));
 }
 
-/* The finished folds of a RUN; one that is not finished is an error: the average would not be what its name says. */
+/* Folds that a RUN has by run.json of one of them; 0: not known. (Repeats are not told there.) */
+static size_t folds_of_run(const char *fold_folder) {
+    char *path = cmus_path_join(fold_folder, "run.json");
+    json_t *record = NULL;
+    json_int_t folds = 0;
+    if (cmus_file_exists(path) && cmus_json_read(path, &record) == CMUS_OK)
+        folds = json_integer_value(json_object_get(record, "folds"));
+    json_decref(record);
+    cmus_free(path);
+    return folds > 0 ? (size_t)folds : 0;
+}
+
+/* The folds of a RUN; if one is missing or not finished, the average would not be what its name says. */
 static cmus_status add_run(cmus_ensemble *ensemble, const char *run) {
     char **names;
-    size_t count, found = 0;
+    size_t count, found = 0, expected = 0;
     CMUS_TRY(cmus_folder_list(run, &names, &count));
     cmus_status status = CMUS_OK;
     for (size_t i = 0; i < count && status == CMUS_OK; i++) {
@@ -49,14 +61,19 @@ static cmus_status add_run(cmus_ensemble *ensemble, const char *run) {
                 status =
                     cmus_fail(CMUS_ERROR_NOT_FOUND,
                               "%s: the fold has no final/" WEIGHTS " yet; name the folds to take one by one", folder);
+            expected = folds_of_run(folder);
         }
         cmus_free(folder);
     }
     cmus_names_free(names, count);
     if (status == CMUS_OK && found == 0)
-        status =
-            cmus_fail(CMUS_ERROR_NOT_FOUND,
-                      "%s: neither a file of weights nor a folder with " WEIGHTS ", final/" WEIGHTS " or fold-0", run);
+        return cmus_fail(CMUS_ERROR_NOT_FOUND,
+                         "%s: neither a file of weights nor a folder with " WEIGHTS ", final/" WEIGHTS " or fold-0",
+                         run);
+    if (status == CMUS_OK && expected && found % expected != 0)
+        return cmus_fail(CMUS_ERROR_NOT_FOUND,
+                         "%s: only %zu folds are there, of %zu a repeat; name the folds to take one by one", run, found,
+                         expected);
     return status;
 }
 
@@ -81,23 +98,67 @@ static char *beside(const cmus_member *member, const char *name) {
     return path;
 }
 
-/* The configuration that a file brings along: in its metadata, or beside its folder. */
-static cmus_status own_config(const cmus_ensemble_options *options, cmus_member *member, const char *metadata) {
-    if (metadata) {
-        char *name = cmus_format_string("%s, %s", member->path, CMUS_METADATA_CONFIG);
-        cmus_status status =
-            cmus_config_parse(metadata, name, options->overrides, options->override_count, &member->config);
-        cmus_free(name);
-        return status;
-    }
-    char *path = beside(member, "config.yaml");
-    cmus_status status =
-        cmus_file_exists(path)
-            ? cmus_config_read(path, options->overrides, options->override_count, &member->config)
-            : cmus_fail(CMUS_ERROR_CONFIG, "%s: does not say what network it is of; name its configuration by --config",
-                        member->path);
+/* The configuration that a file brings along: in its metadata, or beside its folder. *brought: there is one. */
+static cmus_status own_config(const cmus_member *member, const char *metadata, cmus_config *config, bool *brought) {
+    char *name = cmus_format_string("%s, %s", member->path, CMUS_METADATA_CONFIG),
+         *path = beside(member, "config.yaml");
+    *brought = metadata || cmus_file_exists(path);
+    cmus_status status = CMUS_OK;
+    if (metadata)
+        status = cmus_config_parse(metadata, name, NULL, 0, config);
+    else if (*brought)
+        status = cmus_config_read(path, NULL, 0, config);
     cmus_free(path);
+    cmus_free(name);
     return status;
+}
+
+/* What the file says of its network stands: classes in another order would be other diagnoses. What is given may change
+ * the precision, and what changes no result. */
+static cmus_status check_given(const cmus_member *member, const cmus_config *own, const cmus_config *given) {
+    cmus_config compared = *given;
+    char own_hash[CMUS_SHA256_TEXT], given_hash[CMUS_SHA256_TEXT];
+    compared.net.precision = own->net.precision;
+    if (compared.class_count == 0) {
+        compared.class_count = own->class_count;
+        memcpy(compared.classes, own->classes, sizeof compared.classes);
+    }
+    cmus_config_hash(own, own_hash);
+    cmus_config_hash(&compared, given_hash);
+    if (strcmp(own_hash, given_hash) == 0)
+        return CMUS_OK;
+    return cmus_fail(
+        CMUS_ERROR_MISMATCH,
+        "%s: says itself of which network and classes it is, and what was given differs: leave --config out, "
+        "and override nothing but precision and keys that change no result",
+        member->path);
+}
+
+/* The configuration with the overrides. */
+static cmus_status settle_config(const cmus_ensemble_options *options, cmus_member *member, const char *metadata) {
+    cmus_config own, given;
+    bool brought;
+    CMUS_TRY(own_config(member, metadata, &own, &brought));
+    if (!brought && !options->config)
+        return cmus_fail(CMUS_ERROR_CONFIG,
+                         "%s: does not say what network it is of; name its configuration by --config", member->path);
+    if (options->config)
+        CMUS_TRY(cmus_config_read(options->config, options->overrides, options->override_count, &given));
+    else {
+        char *text = cmus_config_text(&own);
+        cmus_status status = cmus_config_parse(text, member->path, options->overrides, options->override_count, &given);
+        cmus_free(text);
+        CMUS_TRY(status);
+    }
+    if (brought)
+        CMUS_TRY(check_given(member, &own, &given));
+    member->config = given;
+    if (brought && given.class_count == 0) {
+        member->config.class_count = own.class_count;
+        memcpy(member->config.classes, own.classes, sizeof own.classes);
+        member->config.net.classes = own.class_count;
+    }
+    return CMUS_OK;
 }
 
 static cmus_status read_config(const cmus_ensemble_options *options, cmus_member *member) {
@@ -106,10 +167,7 @@ static cmus_status read_config(const cmus_ensemble_options *options, cmus_member
     const char *images = cmus_state_dict_metadata(dict, CMUS_METADATA_IMAGES);
     if (images)
         member->images = cmus_copy_string(images);
-    cmus_status status =
-        options->config
-            ? cmus_config_read(options->config, options->overrides, options->override_count, &member->config)
-            : own_config(options, member, cmus_state_dict_metadata(dict, CMUS_METADATA_CONFIG));
+    cmus_status status = settle_config(options, member, cmus_state_dict_metadata(dict, CMUS_METADATA_CONFIG));
     cmus_state_dict_close(dict);
     CMUS_TRY(status);
     cmus_config_hash(&member->config, member->config_hash);
@@ -127,13 +185,19 @@ static void read_record(cmus_member *member) {
     json_t *record = NULL;
     if (cmus_file_exists(path) && cmus_json_read(path, &record) == CMUS_OK) {
         const char *hash = json_string_value(json_object_get(record, "dataset_hash"));
+        const char *splits = json_string_value(json_object_get(record, "splits_hash"));
         const json_t *fold = json_object_get(record, "fold");
+        long long repeat = (long long)json_integer_value(json_object_get(record, "repeat"));
         if (hash)
             member->dataset_hash = cmus_copy_string(hash);
+        if (splits)
+            member->splits_hash = cmus_copy_string(splits);
         if (json_is_string(fold))
             member->fold = cmus_copy_string(json_string_value(fold));
-        else if (json_is_integer(fold))
+        else if (json_is_integer(fold) && repeat == 0)
             member->fold = cmus_format_string("%lld", (long long)json_integer_value(fold));
+        else if (json_is_integer(fold))
+            member->fold = cmus_format_string("%lld of repeat %lld", (long long)json_integer_value(fold), repeat);
     }
     json_decref(record);
     cmus_free(path);
@@ -180,14 +244,14 @@ cmus_status cmus_ensemble_open(const cmus_ensemble_options *options, cmus_ensemb
         CMUS_TRY(add_path(ensemble, options->paths[i]));
     for (int i = 0; i < ensemble->count; i++) {
         cmus_member *member = &ensemble->members[i];
+        CMUS_TRY(verify(member));
         for (int j = 0; j < i; j++)
-            if (strcmp(ensemble->members[j].path, member->path) == 0)
-                return cmus_fail(CMUS_ERROR_ARGUMENT, "%s is named twice", member->path);
+            if (strcmp(ensemble->members[j].sha256, member->sha256) == 0)
+                return cmus_fail(CMUS_ERROR_ARGUMENT, "%s and %s are the same weights, which would count twice",
+                                 ensemble->members[j].path, member->path);
         CMUS_TRY(read_config(options, member));
         CMUS_TRY(compare(&ensemble->members[0], member));
         read_record(member);
-        if (options->verify)
-            CMUS_TRY(verify(member));
     }
     return CMUS_OK;
 }
@@ -239,6 +303,7 @@ void cmus_ensemble_free(cmus_ensemble *ensemble) {
         cmus_free(member->path);
         cmus_free(member->images);
         cmus_free(member->dataset_hash);
+        cmus_free(member->splits_hash);
         cmus_free(member->fold);
     }
     cmus_free(ensemble->members);

@@ -107,25 +107,37 @@ static void end_drawing(drawing *d) {
     cmus_free(d->tem);
 }
 
-/* The maps as they are drawn, before they are enlarged. */
+/* The maps as they are drawn, before they are enlarged; none of a modality that the case lacks. */
 static cmus_status write_maps(const prediction_run *run, const own_case *own, const char *path) {
-    const cmus_explanation *maps = &own->explanation;
+    static const struct {
+        const char *name;
+        cmus_modality modality;
+        bool attention;
+    } maps[] = {{"heat.om", CMUS_OM, false},
+                {"heat.im", CMUS_IM, false},
+                {"attention.om", CMUS_OM, true},
+                {"attention.im", CMUS_IM, true}};
+    const cmus_explanation *found = &own->explanation;
+    cmus_case_facts facts = cmus_case_source_case(run->source, own->prediction.index);
     cmus_tensor_source tensors[5];
-    const char *const names[] = {"heat.om", "heat.im", "attention.om", "attention.im"};
-    const float *const values[] = {maps->heat[CMUS_OM], maps->heat[CMUS_IM], maps->attention[CMUS_OM],
-                                   maps->attention[CMUS_IM]};
-    for (int i = 0; i < 4; i++)
-        tensors[i] = (cmus_tensor_source){
-            .name = names[i], .type = "F32", .dimensions = 2, .shape = {maps->side, maps->side}, .data = values[i]};
-    tensors[4] = (cmus_tensor_source){.name = "heat.tem",
-                                      .type = "F32",
-                                      .dimensions = 3,
-                                      .shape = {maps->tem_count, maps->side, maps->side},
-                                      .data = maps->heat[CMUS_TEM]};
-    const cmus_text_pair pairs[] = {{"case_id", cmus_case_source_case(run->source, own->prediction.index).case_id},
+    size_t count = 0;
+    for (size_t i = 0; i < sizeof maps / sizeof maps[0]; i++)
+        if (facts.has[maps[i].modality])
+            tensors[count++] = (cmus_tensor_source){.name = maps[i].name,
+                                                    .type = "F32",
+                                                    .dimensions = 2,
+                                                    .shape = {found->side, found->side},
+                                                    .data = maps[i].attention ? found->attention[maps[i].modality]
+                                                                              : found->heat[maps[i].modality]};
+    tensors[count++] = (cmus_tensor_source){.name = "heat.tem",
+                                            .type = "F32",
+                                            .dimensions = 3,
+                                            .shape = {found->tem_count, found->side, found->side},
+                                            .data = found->heat[CMUS_TEM]};
+    const cmus_text_pair pairs[] = {{"case_id", facts.case_id},
                                     {"class", run->ensemble.members[0].config.classes[own->explained]},
                                     {"head", own->prediction.known[CMUS_HEAD_FUSION] ? "fusion" : "tem"}};
-    return cmus_safetensors_write(path, tensors, 5, pairs, sizeof pairs / sizeof pairs[0]);
+    return cmus_safetensors_write(path, tensors, count, pairs, sizeof pairs / sizeof pairs[0]);
 }
 
 /* The name of the page of the next case that has one, in steps of +1 or -1; NULL: none. */

@@ -68,10 +68,8 @@ static cmus_status pick_class(prediction_run *run) {
 
 /* Not collective. */
 static cmus_status open_input(prediction_run *run) {
-    cmus_ensemble_options ensemble = run->options->ensemble;
-    ensemble.verify = run->communicator->rank == 0;
     CMUS_TRY(cmus_blas_check());
-    CMUS_TRY(cmus_ensemble_open(&ensemble, &run->ensemble));
+    CMUS_TRY(cmus_ensemble_open(&run->options->ensemble, &run->ensemble));
     const cmus_config *config = &run->ensemble.members[0].config;
     run->classes = config->class_count;
     run->max_tem = config->max_tem;
@@ -83,14 +81,21 @@ static cmus_status open_input(prediction_run *run) {
     return check_classes(run);
 }
 
-/* Collective. */
+/* Collective. What the networks and cases are, in one text: the ranks may even have another number of networks. */
 static cmus_status check_same(const prediction_run *run) {
+    char *networks = cmus_format_string("%d networks", run->ensemble.count);
+    for (int m = 0; m < run->ensemble.count; m++) {
+        const cmus_member *member = &run->ensemble.members[m];
+        char *longer = cmus_format_string("%s; %s of configuration %s", networks, member->sha256, member->config_hash);
+        cmus_free(networks);
+        networks = longer;
+    }
     char *cases = cmus_case_source_fingerprint(run->source);
-    cmus_status status = cmus_launch_same(run->communicator, "what the cases are", cases);
+    cmus_status status = cmus_launch_same(run->communicator, "what the networks are", networks);
+    if (status == CMUS_OK)
+        status = cmus_launch_same(run->communicator, "what the cases are", cases);
     cmus_free(cases);
-    for (int m = 0; m < run->ensemble.count && status == CMUS_OK; m++)
-        status =
-            cmus_launch_same(run->communicator, "the networks' configuration", run->ensemble.members[m].config_hash);
+    cmus_free(networks);
     return status;
 }
 
@@ -210,7 +215,8 @@ static void say_result(const prediction_run *run, const cmus_case_prediction *al
 
 /* By rank 0. */
 static cmus_status write_results(const prediction_run *run, cmus_output_folder *out, const cmus_case_prediction *all) {
-    const char *names[] = {"predictions.csv", "predictions.json", "rejected.csv", "explain", "MANIFEST.sha256"};
+    const char *names[] = {"predictions.csv", "predictions.json", "rejected.csv", "explain"}, *made[5];
+    size_t count = 2;
     char *paths[4];
     for (int i = 0; i < 4; i++)
         paths[i] = cmus_path_join(out->partial, names[i]);
@@ -222,10 +228,17 @@ static cmus_status write_results(const prediction_run *run, cmus_output_folder *
         status = write_rejected(run, paths[2], all, &rejected);
     if (status == CMUS_OK && run->options->explain)
         status = cmus_explained_index(run, paths[3], all);
+    made[0] = names[0];
+    made[1] = names[1];
+    if (rejected)
+        made[count++] = names[2];
+    if (status == CMUS_OK) /* of tables; pages and pictures can be made again from them */
+        status = cmus_manifest_write(out->partial, made, count);
+    if (run->options->explain)
+        made[count++] = names[3];
+    made[count++] = "MANIFEST.sha256";
     if (status == CMUS_OK)
-        status = cmus_manifest_write(out->partial, names, rejected ? 3 : 2);
-    if (status == CMUS_OK)
-        status = cmus_output_folder_commit(out, names, sizeof names / sizeof names[0]);
+        status = cmus_output_folder_commit(out, made, count);
     for (int i = 0; i < 4; i++)
         cmus_free(paths[i]);
     return status;
@@ -247,10 +260,20 @@ static cmus_status write_all(prediction_run *run, cmus_output_folder *out) {
     return status;
 }
 
+/* By rank 0. An empty OUT.partial, outside of the cases, whose folders would have it among them. */
+static cmus_status begin_output(const prediction_run *run, cmus_output_folder *out) {
+    const cmus_predict_options *options = run->options;
+    for (size_t i = 0; i < options->tree_count; i++)
+        if (cmus_path_lies_in(options->out, options->trees[i]))
+            return cmus_fail(CMUS_ERROR_ARGUMENT, "--out %s: must not lie among the cases in %s; name another place",
+                             options->out, options->trees[i]);
+    CMUS_TRY(cmus_output_folder_begin(options->out, out));
+    return cmus_output_folder_clear(out);
+}
+
 static cmus_status steps(prediction_run *run, cmus_output_folder *out) {
     const cmus_communicator *communicator = run->communicator;
-    cmus_status status = communicator->rank == 0 ? cmus_output_folder_begin(run->options->out, out) : CMUS_OK;
-    CMUS_TRY(cmus_agree(communicator, status));
+    CMUS_TRY(cmus_agree(communicator, communicator->rank == 0 ? begin_output(run, out) : CMUS_OK));
     CMUS_TRY(cmus_agree(communicator, open_input(run)));
     CMUS_TRY(check_same(run));
     share_out(run);

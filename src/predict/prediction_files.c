@@ -6,6 +6,7 @@
 #include "cmus/prediction_table.h"
 #include "cmus/program.h"
 #include "cmus/run_identity.h"
+#include "names.h"
 #include "predict_internal.h"
 
 const char *cmus_known_class(const prediction_run *run, int index) {
@@ -146,15 +147,35 @@ static json_t *case_object(const prediction_run *run, const cmus_case_prediction
                      "models", each);
 }
 
+/* A path, whatever bytes it has. */
+static json_t *path_text(const char *path) {
+    char *clean = cmus_name_escape(path);
+    json_t *text = json_string(clean);
+    cmus_free(clean);
+    return text;
+}
+
 static json_t *members_list(const prediction_run *run) {
     json_t *list = json_array();
     for (int m = 0; m < run->ensemble.count; m++) {
         const cmus_member *member = &run->ensemble.members[m];
-        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s?, s:s?}", "path", member->path, "sha256",
-                                              member->sha256, "config_hash", member->config_hash, "dataset_hash",
-                                              member->dataset_hash, "fold", member->fold));
+        json_array_append_new(list, json_pack("{s:o, s:s, s:s, s:s?, s:s?, s:s?}", "path", path_text(member->path),
+                                              "sha256", member->sha256, "config_hash", member->config_hash,
+                                              "dataset_hash", member->dataset_hash, "splits_hash", member->splits_hash,
+                                              "fold", member->fold));
     }
     return list;
+}
+
+/* SHA-256 of the splits that the fold is of; null without --fold. */
+static json_t *splits_hash(const cmus_predict_options *options) {
+    char hash[CMUS_SHA256_TEXT];
+    if (!options->fold)
+        return json_null();
+    char *path = cmus_path_join(options->data, "splits.csv");
+    json_t *text = cmus_sha256_file(path, hash) == CMUS_OK ? json_string(hash) : json_null();
+    cmus_free(path);
+    return text;
 }
 
 static json_t *source_object(const prediction_run *run) {
@@ -162,11 +183,12 @@ static json_t *source_object(const prediction_run *run) {
     const char *kind = options->data ? "data" : options->tree_count ? "cases" : "files";
     json_t *paths = json_array();
     if (options->data)
-        json_array_append_new(paths, json_string(options->data));
+        json_array_append_new(paths, path_text(options->data));
     for (size_t i = 0; i < options->tree_count; i++)
-        json_array_append_new(paths, json_string(options->trees[i]));
-    return json_pack("{s:s, s:o, s:s?, s:s?}", "kind", kind, "paths", paths, "dataset_hash",
-                     cmus_case_source_dataset_hash(run->source), "fold", options->fold);
+        json_array_append_new(paths, path_text(options->trees[i]));
+    return json_pack("{s:s, s:o, s:s?, s:o, s:s?}", "kind", kind, "paths", paths, "dataset_hash",
+                     cmus_case_source_dataset_hash(run->source), "splits_hash", splits_hash(options), "fold",
+                     options->fold);
 }
 
 cmus_status cmus_prediction_json_write(const prediction_run *run, const char *path, const cmus_case_prediction *all) {

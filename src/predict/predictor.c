@@ -1,6 +1,7 @@
 /* Own cases through the networks, one network after another: its weights are the largest thing in memory. */
 #include "cmus/predictor.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "cmus/augment.h"
@@ -72,7 +73,20 @@ static void encode(worker *w, const group_image *images, int count) {
     cmus_free(list);
 }
 
-static void predict(worker *w, own_case *own, const float *maps) {
+/* DATA if what the network says is no number: weights that overflow must not become a diagnosis. */
+static cmus_status check_finite(const worker *w, const own_case *own, const cmus_case_result *result) {
+    bool finite = isfinite(result->mean_distance);
+    for (int head = 0; head < CMUS_HEADS; head++)
+        for (int c = 0; c < w->run->classes && own->prediction.known[head]; c++)
+            finite = finite && isfinite(result->probabilities[head][c]);
+    if (finite)
+        return CMUS_OK;
+    return cmus_fail(CMUS_ERROR_DATA, "%s: %s gives no finite probabilities for it",
+                     cmus_case_source_case(w->run->source, own->prediction.index).case_id,
+                     w->run->ensemble.members[w->member].path);
+}
+
+static cmus_status predict(worker *w, own_case *own, const float *maps) {
     cmus_case_prediction *prediction = &own->prediction;
     size_t tem = (size_t)prediction->tem_count;
     cmus_case_result *result = &prediction->each[w->member];
@@ -81,6 +95,7 @@ static void predict(worker *w, own_case *own, const float *maps) {
                                  .tem_kept = cmus_allocate(tem, sizeof(bool))};
     cmus_case one = {.tem_count = prediction->tem_count};
     cmus_net_fuse(w->net, &one, 1, maps, 0, NULL, NULL, result);
+    return check_finite(w, own, result);
 }
 
 /* sum += values / the largest of them / members; nothing if all are 0. */
@@ -118,10 +133,9 @@ static void explain(worker *w, own_case *own, const float *maps) {
     cmus_explanation_free(&found);
 }
 
-/* A case whose images can't be read ends the run, or is left out if that was asked for. */
-static cmus_status read_case(worker *w, int number, const uint8_t **rgb) {
+/* A case that can't be predicted ends the run, or is left out if that was asked for. */
+static cmus_status may_leave_out(worker *w, int number, cmus_status status) {
     prediction_run *run = w->run;
-    cmus_status status = cmus_case_pixels_get(run->pixels, number, rgb);
     if (status == CMUS_OK || !run->options->source.skip_errors)
         return status;
     run->own[number].prediction.failed = cmus_copy_string(cmus_last_error());
@@ -129,16 +143,19 @@ static cmus_status read_case(worker *w, int number, const uint8_t **rgb) {
     return CMUS_OK;
 }
 
-static void one_case(worker *w, int number, int place, pass what) {
+static cmus_status one_case(worker *w, int number, int place, pass what) {
     prediction_run *run = w->run;
     own_case *own = &run->own[number];
     const float *maps = w->maps + (size_t)place * ((size_t)run->max_tem + 2) * w->map;
     if (what.predict)
-        predict(w, own, maps);
+        CMUS_TRY(may_leave_out(w, number, predict(w, own, maps)));
+    if (own->prediction.failed)
+        return CMUS_OK;
     if (what.predict && run->ensemble.count == 1)
         cmus_prediction_average(&own->prediction, 1, run->classes);
     if (what.explain)
         explain(w, own, maps);
+    return CMUS_OK;
 }
 
 /* The own cases [first, first + count). */
@@ -152,7 +169,7 @@ static cmus_status one_group(worker *w, int first, int count, pass what) {
         const uint8_t *rgb;
         if (run->own[first + i].prediction.failed)
             continue;
-        status = read_case(w, first + i, &rgb);
+        status = may_leave_out(w, first + i, cmus_case_pixels_get(run->pixels, first + i, &rgb));
         if (status == CMUS_OK && !run->own[first + i].prediction.failed)
             list_images(w, first + i, i, rgb, images, &image_count);
     }
@@ -160,7 +177,7 @@ static cmus_status one_group(worker *w, int first, int count, pass what) {
         encode(w, images, image_count);
     for (int i = 0; i < count && status == CMUS_OK; i++)
         if (!run->own[first + i].prediction.failed)
-            one_case(w, first + i, i, what);
+            status = one_case(w, first + i, i, what);
     cmus_free(images);
     return status;
 }

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cmus/config.h"
+#include "cmus/file.h"
 #include "cmus/launch.h"
 #include "cmus/log.h"
 #include "cmus/memory.h"
@@ -70,7 +72,7 @@ static const struct argp_option options[] = {
     {0, 0, 0, 0, "Also:", 4},
     {"explain", OPTION_EXPLAIN, NULL, 0, "For each case a picture and a page with heat maps, in DIR/explain", 4},
     {"class", OPTION_CLASS, "CLASS", 0, "With --explain: what speaks for this class, not for the predicted one", 4},
-    {"config", OPTION_CONFIG, "FILE", 0, "Configuration of weights that do not bring one along", 4},
+    {"config", OPTION_CONFIG, "FILE", 0, "Configuration of weights that do not bring one along, such as PyTorch's", 4},
     {"quiet", 'q', NULL, 0, "Only warnings and errors", 4},
     {0}};
 
@@ -109,12 +111,21 @@ static long long parse_limit(const char *text, struct argp_state *state) {
     return value;
 }
 
+static bool is_override(const char *text) {
+    const char *equals = strchr(text, '=');
+    for (size_t i = 0; equals && i < cmus_key_count; i++)
+        if (strlen(cmus_keys[i].name) == (size_t)(equals - text) &&
+            strncmp(cmus_keys[i].name, text, (size_t)(equals - text)) == 0)
+            return true;
+    return false;
+}
+
 /* An argument without an option: KEY=VALUE, or one more of the list that is open. */
 static error_t take_argument(arguments *given, const char *value, struct argp_state *state) {
-    if (given->open)
-        add_text(given->open, value);
-    else if (strchr(value, '='))
+    if (is_override(value) && (!given->open || !cmus_file_exists(value)))
         add_text(&given->overrides, value);
+    else if (given->open)
+        add_text(given->open, value);
     else
         argp_error(state, "%s: what is it? --weights, --cases or --tem belongs before it", value);
     return 0;
@@ -200,7 +211,8 @@ static const struct argp parser = {
     .doc =
         "Predicts cases: probabilities of every head, the predicted class, and the weight and distance of each TEM "
         "image. Under `mpirun -np N' the cases are shared out; the result is the same.\v"
-        "KEY=VALUE overrides a key of the weights' configuration, such as precision=bf16 or memory_gib=2. DIR appears "
+        "KEY=VALUE sets precision (bf16), memory_gib, and with --config any key of it, such as "
+        "classes=\"[A, B]\". DIR appears "
         "when all is written: predictions.csv, predictions.json and, with --explain, explain/index.html. With known "
         "classes `cmus-report --external DIR' evaluates it. Not for diagnostic use without a pathologist. Exit code: "
         "0 done, 1 failed, 2 wrong usage, 3 a rank or host was lost or a defect, 75 stopped by a signal."};
