@@ -90,6 +90,12 @@ char *cmus_config_results_text(const cmus_config *config);
 /* SHA-256 of cmus_config_results_text(). */
 void cmus_config_hash(const cmus_config *config, char text[CMUS_SHA256_TEXT]);
 
+/* Whether both name the same classes in the same order. */
+bool cmus_config_same_classes(const cmus_config *a, const cmus_config *b);
+/* Whether a network of configuration `own` is still itself with `given`: all keys that change results are the same but
+ * the precision; no classes in `given` are those of `own`. */
+bool cmus_config_same_network(const cmus_config *own, const cmus_config *given);
+
 /* One key's value as YAML; free with cmus_free(). */
 char *cmus_config_value(const cmus_config *config, const cmus_key *key);
 

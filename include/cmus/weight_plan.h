@@ -53,7 +53,7 @@ typedef struct cmus_weight_plan {
     char prefix[CMUS_WEIGHT_PREFIX]; /* that all names have: "module."; or "" */
     cmus_weight_step *steps;         /* [parameters->count], as the table of the network */
     size_t loaded, resized, kept;
-    size_t other_classes; /* of the kept ones: last layers of heads of another number of classes */
+    size_t other_classes; /* of the kept ones: last layers of heads, of other classes or left out before */
     cmus_weight_leftover *leftovers;
     size_t leftover_count, leftover_capacity;
 } cmus_weight_plan;
@@ -74,6 +74,10 @@ bool cmus_weight_plan_has_group(const cmus_weight_plan *plan, const cmus_paramet
 /* What is loaded, as one line for the log: "torchvision's swin: 987 tensors into TEM_encoder, OM_encoder, IM_encoder;
  * not loaded: CrossAttn, TEM_fc, ..."; free with cmus_free(). */
 char *cmus_weight_plan_text(const cmus_weight_plan *plan, const cmus_parameters *parameters);
+/* The last layers of the heads are left out, as those of other classes are. */
+void cmus_weight_plan_leave_heads(cmus_weight_plan *plan, const cmus_parameters *parameters);
+/* Whether a tensor of the network is of a head's last layer, which has a row for each class. */
+bool cmus_weight_is_last_layer(const char *name);
 void cmus_weight_plan_free(cmus_weight_plan *plan);
 
 #endif

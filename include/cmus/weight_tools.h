@@ -29,6 +29,7 @@ typedef struct cmus_weight_output {
     const char *path;
     const char *type;   /* "F32", "F16" or "BF16" */
     const char *config; /* for CMUS_METADATA_CONFIG; NULL: not known */
+    bool other_classes; /* the file says that its heads are of other classes: their last layers are left out */
 } cmus_weight_output;
 
 /* Writes what the file holds for a network of these parameters, in this project's names; says in the log what was

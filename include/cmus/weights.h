@@ -7,6 +7,7 @@
 #ifndef CMUS_WEIGHTS_H
 #define CMUS_WEIGHTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "cmus/parameters.h"
@@ -30,12 +31,12 @@ cmus_status cmus_weights_write(const char *path, const cmus_parameters *paramete
 cmus_status cmus_weights_read(const char *path, const cmus_parameters *parameters, float *weights);
 
 /* For --init: what a file of any kind and names holds for this network (weight_plan.h); the rest of `weights` stays as
- * it is. With weights NULL the file is only checked, all but the values. *loaded says what goes where, *warning what
- * may not be meant (NULL: nothing): encoders or heads that begin at random, tensors that are no part of the network.
- * Both pointers may be NULL; free the texts with cmus_free(). As cmus_state_dict_open(), cmus_weight_plan_make() and
- * cmus_weight_plan_apply(). */
-cmus_status cmus_weights_initialize(const char *path, const cmus_parameters *parameters, float *weights, char **loaded,
-                                    char **warning);
+ * it is. other_classes: the last layers of the heads are left out. With weights NULL the file is only checked, all but
+ * the values. *loaded says what goes where, *warning what may not be meant (NULL: nothing): encoders or heads that
+ * begin at random, tensors that are no part of the network. Both pointers may be NULL; free the texts with cmus_free().
+ * As cmus_state_dict_open(), cmus_weight_plan_make() and cmus_weight_plan_apply(). */
+cmus_status cmus_weights_initialize(const char *path, bool other_classes, const cmus_parameters *parameters,
+                                    float *weights, char **loaded, char **warning);
 
 /* Where moments lie, which may be on many ranks: the values [begin, begin + count) of moment number 0 to 2 are got from
  * there or set. */

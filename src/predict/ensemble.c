@@ -91,8 +91,12 @@ static char *folder_of(const char *path) {
     return slash ? cmus_format_string("%.*s", slash == path ? 1 : (int)(slash - path), path) : cmus_copy_string(".");
 }
 
-/* A file beside the folder of the weights, as config.yaml is beside final/; free with cmus_free(). */
+/* A file beside the folder of a fold's weights, as config.yaml is beside final/; "" if they are none. Free with
+ * cmus_free(). */
 static char *beside(const cmus_member *member, const char *name) {
+    const char *slash = strrchr(member->path, '/');
+    if (strcmp(slash ? slash + 1 : member->path, WEIGHTS) != 0)
+        return cmus_copy_string("");
     char *folder = folder_of(member->path), *path = cmus_format_string("%s/../%s", folder, name);
     cmus_free(folder);
     return path;
@@ -116,16 +120,7 @@ static cmus_status own_config(const cmus_member *member, const char *metadata, c
 /* What the file says of its network stands: classes in another order would be other diagnoses. What is given may change
  * the precision, and what changes no result. */
 static cmus_status check_given(const cmus_member *member, const cmus_config *own, const cmus_config *given) {
-    cmus_config compared = *given;
-    char own_hash[CMUS_SHA256_TEXT], given_hash[CMUS_SHA256_TEXT];
-    compared.net.precision = own->net.precision;
-    if (compared.class_count == 0) {
-        compared.class_count = own->class_count;
-        memcpy(compared.classes, own->classes, sizeof compared.classes);
-    }
-    cmus_config_hash(own, own_hash);
-    cmus_config_hash(&compared, given_hash);
-    if (strcmp(own_hash, given_hash) == 0)
+    if (cmus_config_same_network(own, given))
         return CMUS_OK;
     return cmus_fail(
         CMUS_ERROR_MISMATCH,
@@ -219,9 +214,7 @@ static cmus_status verify(cmus_member *member) {
 /* What must be alike for outputs to be averaged. */
 static cmus_status compare(const cmus_member *first, const cmus_member *other) {
     const cmus_config *a = &first->config, *b = &other->config;
-    bool classes = a->class_count == b->class_count;
-    for (int i = 0; classes && i < a->class_count; i++)
-        classes = strcmp(a->classes[i], b->classes[i]) == 0;
+    bool classes = cmus_config_same_classes(a, b);
     const char *what = !classes                                 ? "classes, or another order of them"
                        : a->net.image_size != b->net.image_size ? "image_size"
                        : a->max_tem != b->max_tem               ? "max_tem"

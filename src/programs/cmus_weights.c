@@ -143,7 +143,13 @@ static cmus_status check_output(const char *path) {
 static cmus_status run_command(cmus_state_dict *dict, const cmus_weights_network *network, arguments *given) {
     if (given->command == COMMAND_INSPECT)
         return cmus_weights_inspect(dict, &network->parameters, network->name, given->json, stdout);
-    given->output.config = network->config;
+    if (given->command == COMMAND_EXPORT && network->differs)
+        return cmus_fail(CMUS_ERROR_MISMATCH,
+                         "%s: says itself of which network and classes it is, and what was given differs: an export "
+                         "would claim what it was not trained with",
+                         cmus_state_dict_path(dict));
+    given->output.config = network->differs ? NULL : network->config;
+    given->output.other_classes = network->other_classes;
     if (!given->output.type)
         given->output.type = "F32";
     return (given->command == COMMAND_IMPORT ? cmus_weights_import : cmus_weights_export)(dict, &network->parameters,

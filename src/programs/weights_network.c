@@ -6,9 +6,11 @@
 #include "cmus/weight_tools.h"
 #include "cmus/weights.h"
 
-/* FOLDER/../config.yaml of FOLDER/weights.safetensors; free with cmus_free(). */
+/* FOLDER/../config.yaml of a fold's FOLDER/weights.safetensors, "" of other files; free with cmus_free(). */
 static char *config_beside(const char *file) {
     const char *slash = strrchr(file, '/');
+    if (strcmp(slash ? slash + 1 : file, "weights.safetensors") != 0)
+        return cmus_copy_string("");
     return slash ? cmus_format_string("%.*s/../config.yaml", (int)(slash - file), file)
                  : cmus_copy_string("../config.yaml");
 }
@@ -45,11 +47,24 @@ static cmus_status read_config(const cmus_state_dict *dict, const char *path, co
     return status;
 }
 
+/* What the file says of itself against what was given. */
+static cmus_status compare(const cmus_state_dict *dict, const cmus_config *given, cmus_weights_network *network) {
+    const char *metadata = cmus_state_dict_metadata(dict, CMUS_METADATA_CONFIG);
+    if (!metadata)
+        return CMUS_OK;
+    cmus_config own;
+    CMUS_TRY(cmus_config_parse(metadata, cmus_state_dict_path(dict), NULL, 0, &own));
+    network->differs = !cmus_config_same_network(&own, given);
+    network->other_classes = given->class_count && !cmus_config_same_classes(&own, given);
+    return CMUS_OK;
+}
+
 cmus_status cmus_weights_network_find(const cmus_state_dict *dict, const char *path, const char *const *overrides,
                                       size_t count, cmus_weights_network *network) {
     *network = (cmus_weights_network){0};
     cmus_config config;
     CMUS_TRY(read_config(dict, path, overrides, count, &config, &network->name));
+    CMUS_TRY(compare(dict, &config, network));
     if (config.class_count) {
         network->config = cmus_config_results_text(&config);
     } else {

@@ -9,6 +9,8 @@ typedef struct cmus_weights_network {
     char *name;                 /* for messages: where the configuration is from */
     char *config;               /* what changes results of it, with the classes; NULL: the classes are not known */
     cmus_parameters parameters; /* of the network */
+    bool differs;               /* from what the file says of itself, in what changes results */
+    bool other_classes;         /* than the file says of itself */
 } cmus_weights_network;
 
 /* The configuration at `path` if it is not NULL; else what the file itself says of its network, else config.yaml beside

@@ -134,3 +134,23 @@ double cmus_config_learning_rate(const cmus_config *config, int epoch) {
     double done = (double)(epoch - config->warmup_epochs) / (config->epochs - config->warmup_epochs);
     return config->lr_min + (config->lr - config->lr_min) * (1 + cos(PI * done)) / 2;
 }
+
+bool cmus_config_same_classes(const cmus_config *a, const cmus_config *b) {
+    bool same = a->class_count == b->class_count;
+    for (int i = 0; same && i < a->class_count; i++)
+        same = strcmp(a->classes[i], b->classes[i]) == 0;
+    return same;
+}
+
+bool cmus_config_same_network(const cmus_config *own, const cmus_config *given) {
+    cmus_config compared = *given;
+    char own_hash[CMUS_SHA256_TEXT], given_hash[CMUS_SHA256_TEXT];
+    compared.net.precision = own->net.precision;
+    if (compared.class_count == 0) {
+        compared.class_count = own->class_count;
+        memcpy(compared.classes, own->classes, sizeof compared.classes);
+    }
+    cmus_config_hash(own, own_hash);
+    cmus_config_hash(&compared, given_hash);
+    return strcmp(own_hash, given_hash) == 0;
+}

@@ -22,8 +22,10 @@ typedef struct cmus_trainer {
     cmus_config *config;
     const cmus_train_options *options;
     char *fold_folder;
-    cmus_fold_lock *lock; /* rank 0; NULL with check_ranks */
-    bool made_out;        /* rank 0: the folder `out` was not there before */
+    char *init;              /* the file of weights that --init means; NULL: none */
+    bool init_other_classes; /* its heads are of other classes */
+    cmus_fold_lock *lock;    /* rank 0; NULL with check_ranks */
+    bool made_out;           /* rank 0: the folder `out` was not there before */
 
     cmus_dataset *dataset;
     cmus_stage *stage;                  /* NULL: the shards are read where they are */

@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "cmus/memory.h"
+#include "cmus/state_dict.h"
+#include "cmus/weight_tools.h"
 #include "trainer_internal.h"
 
 _Static_assert((int)CMUS_IMAGE_TEM == (int)CMUS_TEM && (int)CMUS_IMAGE_OM == (int)CMUS_OM &&
@@ -100,6 +102,21 @@ static cmus_status read_splits(cmus_trainer *trainer) {
     return status;
 }
 
+/* The file that --init means, and whether its heads are of other classes, as far as it says so itself: rows of
+ * IgA nephropathy must not become those of another disease. */
+static cmus_status look_at_init(cmus_trainer *trainer) {
+    CMUS_TRY(cmus_weights_locate(trainer->options->init, &trainer->init));
+    cmus_state_dict *dict;
+    CMUS_TRY(cmus_state_dict_open(trainer->init, &dict));
+    const char *metadata = cmus_state_dict_metadata(dict, CMUS_METADATA_CONFIG);
+    cmus_config own;
+    cmus_status status = metadata ? cmus_config_parse(metadata, trainer->init, NULL, 0, &own) : CMUS_OK;
+    trainer->init_other_classes =
+        status == CMUS_OK && metadata && own.class_count && !cmus_config_same_classes(&own, trainer->config);
+    cmus_state_dict_close(dict);
+    return status;
+}
+
 cmus_status cmus_trainer_open(cmus_trainer *trainer) {
     const cmus_train_options *options = trainer->options;
     cmus_config *config = trainer->config;
@@ -123,22 +140,25 @@ cmus_status cmus_trainer_open(cmus_trainer *trainer) {
     int ranks = options->check_ranks ? options->check_ranks : trainer->communicator->ranks;
     config->net.optimizer_shares = config->shard_optimizer ? ranks : 1;
     CMUS_TRY(cmus_net_create(&config->net, true, &trainer->net));
+    if (options->init)
+        CMUS_TRY(look_at_init(trainer));
     if (options->init) /* checked here, read by rank 0 later */
-        CMUS_TRY(cmus_weights_initialize(options->init, cmus_net_parameters(trainer->net), NULL, NULL, NULL));
+        CMUS_TRY(cmus_weights_initialize(trainer->init, trainer->init_other_classes, cmus_net_parameters(trainer->net),
+                                         NULL, NULL, NULL));
     return CMUS_OK;
 }
 
 /* Rank 0 fills the weights for all: libraries of mathematics may differ between hosts in a last digit. */
 static cmus_status fill_fresh(cmus_trainer *trainer) {
     const cmus_parameters *parameters = cmus_net_parameters(trainer->net);
-    const char *init = trainer->options->init;
+    const char *init = trainer->init;
     float *weights = cmus_net_weights(trainer->net);
     char *loaded = NULL, *warning = NULL;
     cmus_status status = CMUS_OK;
     if (trainer->communicator->rank == 0) {
         cmus_parameters_initialize(parameters, trainer->config->seed, weights);
         if (init)
-            status = cmus_weights_initialize(init, parameters, weights, &loaded, &warning);
+            status = cmus_weights_initialize(init, trainer->init_other_classes, parameters, weights, &loaded, &warning);
     }
     if (loaded)
         cmus_info("%s: %s", init, loaded);
@@ -221,4 +241,5 @@ void cmus_trainer_close(cmus_trainer *trainer) {
     cmus_free(trainer->started);
     cmus_free(trainer->hosts);
     cmus_free(trainer->machines);
+    cmus_free(trainer->init);
 }

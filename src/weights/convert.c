@@ -106,7 +106,9 @@ static cmus_status check_whole(const cmus_weight_plan *plan, const cmus_state_di
         if (plan->steps[i].action == CMUS_WEIGHT_KEPT)
             return cmus_fail(CMUS_ERROR_MISMATCH, "%s: has no '%s'%s; a whole network is exported, parts are imported",
                              cmus_state_dict_path(dict), parameters->tensors[i].name,
-                             plan->other_classes ? " of this number of classes" : "");
+                             cmus_weight_is_last_layer(parameters->tensors[i].name) && plan->other_classes
+                                 ? " of these classes"
+                                 : "");
     return CMUS_OK;
 }
 
@@ -132,6 +134,8 @@ static cmus_status convert_file(cmus_state_dict *dict, const cmus_parameters *pa
                                 const cmus_weight_output *output, bool whole) {
     cmus_weight_plan plan;
     cmus_status status = cmus_weight_plan_make(dict, parameters, &plan);
+    if (status == CMUS_OK && output->other_classes)
+        cmus_weight_plan_leave_heads(&plan, parameters);
     if (status == CMUS_OK && whole)
         status = check_whole(&plan, dict, parameters);
     if (status == CMUS_OK) {

@@ -48,7 +48,7 @@ static bool all_begin_with(const cmus_state_dict *dict, size_t skip, const char 
 
 /* What wrappers put before every name, such as torch.nn.parallel.DistributedDataParallel, one in another too. */
 static void find_prefix(const cmus_state_dict *dict, char *prefix) {
-    static const char *const wrappers[] = {"module.", "model.", "backbone.", "encoder."};
+    static const char *const wrappers[] = {"module.", "_orig_mod.", "model.", "backbone.", "encoder."};
     enum { WRAPPERS = sizeof wrappers / sizeof wrappers[0] };
     size_t length = 0;
     for (size_t i = 0; i < WRAPPERS;) {
@@ -73,6 +73,12 @@ static cmus_status refuse_others(const cmus_state_dict *dict) {
                              "%s: tensor '%.200s' is of a Swin Transformer V2, which computes attention otherwise; use "
                              "a file of the first version",
                              cmus_state_dict_path(dict), name);
+        if (strstr(name, "absolute_pos_embed"))
+            return cmus_fail(
+                CMUS_ERROR_MISMATCH,
+                "%s: tensor '%.200s' is of a Swin Transformer with absolute position embeddings, which this "
+                "network does not have",
+                cmus_state_dict_path(dict), name);
         if (strstr(name, ".attention.self.query."))
             return cmus_fail(CMUS_ERROR_MISMATCH,
                              "%s: tensor '%.200s' has a name of Hugging Face's transformers, which are not understood; "
@@ -170,6 +176,8 @@ const char *cmus_weight_name_known(cmus_weight_names names, const char *name) {
 }
 
 bool cmus_weight_name_inside(cmus_weight_names names, const char *name) {
+    if (names != CMUS_NAMES_NETWORK && begins_with(name, "norm."))
+        return true;
     if (names == CMUS_NAMES_TORCHVISION)
         return begins_with(name, "features.");
     return names != CMUS_NAMES_NETWORK && (begins_with(name, "layers.") || begins_with(name, "patch_embed."));

@@ -63,13 +63,17 @@ static cmus_status fail_shape(const maker *m, const cmus_stored_tensor *stored, 
     return status;
 }
 
-/* A last layer whose stored twin differs in the number of classes alone. */
-static bool other_classes(const cmus_stored_tensor *stored, const cmus_tensor *tensor) {
+bool cmus_weight_is_last_layer(const char *name) {
     static const char *const layers[] = {"TEM_fc.linear.", "OM_fc.linear.", "IM_fc.linear.", "MLP.linear2."};
     for (size_t i = 0; i < sizeof layers / sizeof layers[0]; i++)
-        if (strncmp(tensor->name, layers[i], strlen(layers[i])) == 0)
-            return cmus_other_size(stored, tensor, 0);
+        if (strncmp(name, layers[i], strlen(layers[i])) == 0)
+            return true;
     return false;
+}
+
+/* A last layer whose stored twin differs in the number of classes alone. */
+static bool other_classes(const cmus_stored_tensor *stored, const cmus_tensor *tensor) {
+    return cmus_weight_is_last_layer(tensor->name) && cmus_other_size(stored, tensor, 0);
 }
 
 /* A bias table of another window, which can be resized. */
@@ -82,6 +86,10 @@ static bool other_window(const cmus_stored_tensor *stored, const cmus_tensor *te
 static cmus_status decide(const maker *m, size_t index) {
     const cmus_tensor *tensor = &m->parameters->tensors[index];
     cmus_weight_step *step = &m->plan->steps[index];
+    if (!step->from && cmus_weight_is_last_layer(tensor->name)) { /* a file that was imported for other classes */
+        m->plan->other_classes++;
+        return CMUS_OK;
+    }
     if (!step->from)
         return fail_missing(m, tensor);
     if (cmus_number_bytes(step->from->type) == 0)
@@ -198,6 +206,19 @@ cmus_status cmus_weight_plan_make(const cmus_state_dict *dict, const cmus_parame
     return find_leftovers(&m);
 }
 
+void cmus_weight_plan_leave_heads(cmus_weight_plan *plan, const cmus_parameters *parameters) {
+    for (size_t i = 0; i < parameters->count; i++) {
+        cmus_weight_step *step = &plan->steps[i];
+        if (step->action == CMUS_WEIGHT_KEPT || !cmus_weight_is_last_layer(parameters->tensors[i].name))
+            continue;
+        leave(plan, step->from, "other classes", true);
+        *step = (cmus_weight_step){.action = CMUS_WEIGHT_KEPT};
+        plan->loaded--;
+        plan->kept++;
+        plan->other_classes++;
+    }
+}
+
 void cmus_weight_plan_free(cmus_weight_plan *plan) {
     cmus_free(plan->steps);
     cmus_free(plan->leftovers);
@@ -207,8 +228,9 @@ void cmus_weight_plan_free(cmus_weight_plan *plan) {
 /* Loading -----------------------------------------------------------------------------------------------------------
  */
 
-static cmus_status check_finite(const cmus_state_dict *dict, const cmus_stored_tensor *stored, const float *values) {
-    for (size_t i = 0; i < stored->elements; i++)
+static cmus_status check_finite(const cmus_state_dict *dict, const cmus_stored_tensor *stored, const float *values,
+                                size_t count) {
+    for (size_t i = 0; i < count; i++)
         if (!isfinite(values[i]))
             return cmus_fail(CMUS_ERROR_MISMATCH, "%s: tensor '%.200s' holds %g at place %zu: weights must be finite",
                              cmus_state_dict_path(dict), stored->name, (double)values[i], i);
@@ -220,12 +242,12 @@ static cmus_status read_resized(cmus_state_dict *dict, const cmus_stored_tensor 
     float *table = cmus_allocate_raw(stored->elements, sizeof *table);
     cmus_status status = cmus_state_dict_read(dict, stored, table);
     if (status == CMUS_OK)
-        status = check_finite(dict, stored, table);
+        status = check_finite(dict, stored, table, stored->elements);
     if (status == CMUS_OK)
         cmus_bias_resize(table, cmus_bias_side(stored->shape[0]), values, cmus_bias_side(tensor->shape[0]),
                          tensor->shape[1]);
     cmus_free(table);
-    return status;
+    return status == CMUS_OK ? check_finite(dict, stored, values, tensor->size) : status; /* it may have overflowed */
 }
 
 /* The first step that reads the same tensor. Twins have the same shape, so what they make of it is the same. */
@@ -249,7 +271,7 @@ static cmus_status load(const cmus_weight_plan *plan, size_t index, cmus_state_d
     if (step->action == CMUS_WEIGHT_RESIZED)
         return read_resized(dict, step->from, tensor, values);
     CMUS_TRY(cmus_state_dict_read(dict, step->from, values));
-    return check_finite(dict, step->from, values);
+    return check_finite(dict, step->from, values, tensor->size);
 }
 
 cmus_status cmus_weight_plan_apply(const cmus_weight_plan *plan, cmus_state_dict *dict,
@@ -298,6 +320,11 @@ char *cmus_weight_plan_text(const cmus_weight_plan *plan, const cmus_parameters 
         char *resized = cmus_format_string("; %zu bias tables resized from another window", plan->resized);
         text = append(text, resized);
         cmus_free(resized);
+    }
+    if (plan->other_classes) {
+        char *heads = cmus_format_string("; last layers of heads left out: %zu tensors", plan->other_classes);
+        text = append(text, heads);
+        cmus_free(heads);
     }
     if (not_there[0]) {
         text = append(text, "; not loaded: ");

@@ -13,12 +13,14 @@ static char *join(char *text, char *more) {
     return both;
 }
 
-/* Encoders without weights, while the file has others: whoever loads weights wants them in all three. */
-static char *warn_of_encoders(char *warning, const cmus_weight_plan *plan, const cmus_parameters *parameters) {
+/* What has no weights, while the file has others: whoever loads weights wants them in all three encoders, and of this
+ * network in all of it. */
+static char *warn_of_groups(char *warning, const cmus_weight_plan *plan, const cmus_parameters *parameters) {
     for (size_t i = 0; i < parameters->count; i++) {
         const char *name = parameters->tensors[i].name;
         bool first = i == 0 || !cmus_same_group(parameters->tensors[i - 1].name, name);
-        if (first && cmus_of_encoder(name) && !cmus_weight_plan_has_group(plan, parameters, i))
+        bool wanted = cmus_of_encoder(name) || plan->names == CMUS_NAMES_NETWORK; /* others have encoders only */
+        if (first && wanted && !cmus_weight_plan_has_group(plan, parameters, i))
             warning = join(warning, cmus_format_string("%.*s begins at random", (int)strcspn(name, "."), name));
     }
     return warning;
@@ -40,15 +42,16 @@ static char *warn_of_leftovers(char *warning, const cmus_weight_plan *plan) {
 static char *warn(const cmus_weight_plan *plan, const cmus_parameters *parameters) {
     char *warning = NULL;
     if (plan->other_classes)
-        warning = cmus_format_string("%zu tensors of the heads are of another number of classes and were left out: "
-                                     "these heads begin at random",
-                                     plan->other_classes);
-    warning = warn_of_encoders(warning, plan, parameters);
+        warning =
+            cmus_format_string("%zu tensors of the heads are of other classes and were left out: these heads begin at "
+                               "random",
+                               plan->other_classes);
+    warning = warn_of_groups(warning, plan, parameters);
     return warn_of_leftovers(warning, plan);
 }
 
-cmus_status cmus_weights_initialize(const char *path, const cmus_parameters *parameters, float *weights, char **loaded,
-                                    char **warning) {
+cmus_status cmus_weights_initialize(const char *path, bool other_classes, const cmus_parameters *parameters,
+                                    float *weights, char **loaded, char **warning) {
     if (loaded)
         *loaded = NULL;
     if (warning)
@@ -57,6 +60,8 @@ cmus_status cmus_weights_initialize(const char *path, const cmus_parameters *par
     CMUS_TRY(cmus_state_dict_open(path, &dict));
     cmus_weight_plan plan;
     cmus_status status = cmus_weight_plan_make(dict, parameters, &plan);
+    if (status == CMUS_OK && other_classes)
+        cmus_weight_plan_leave_heads(&plan, parameters);
     if (status == CMUS_OK && weights)
         status = cmus_weight_plan_apply(&plan, dict, parameters, weights);
     if (status == CMUS_OK && loaded)

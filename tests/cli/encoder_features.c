@@ -29,7 +29,7 @@ static cmus_status write_features(cmus_net *net, const float *pixels, const char
 
 static cmus_status load(const char *path, cmus_net *net) {
     char *loaded, *warning;
-    CMUS_TRY(cmus_weights_initialize(path, cmus_net_parameters(net), cmus_net_weights(net), &loaded, &warning));
+    CMUS_TRY(cmus_weights_initialize(path, false, cmus_net_parameters(net), cmus_net_weights(net), &loaded, &warning));
     printf("%s\n", loaded);
     if (warning)
         printf("warning: %s\n", warning);

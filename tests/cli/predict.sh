@@ -64,7 +64,8 @@ cmp moved/predictions.csv shards/predictions.csv || fail "other bytes"
 
 # Two networks: means and spreads.
 name=ensemble
-predict --weights run --data data
+predict --weights run/fold-0 run/fold-1 --data data
+refused 1 "only 2 folds" -- --weights run --data data --out refused
 name=second
 predict --weights run/fold-1 --data data
 python3 - << 'END' || fail "means and spreads"
@@ -137,9 +138,9 @@ refused 1 FSGS "IgAN" -- --weights $one --cases new --labels labels.csv --out re
 
 # Explanations: a picture, a page and maps for each case, also by several ranks, with the same bytes.
 name=explained
-predict --weights run --data data --fold 0 --explain
+predict --weights run/fold-0 run/fold-1 --data data --fold 0 --explain
 name=explained-2
-"${launch[@]}" -np 2 "$bin/cmus-predict" --weights run --data data --fold 0 --explain --out $name > $name.log 2>&1 || { cat $name.log; fail "exit code"; }
+"${launch[@]}" -np 2 "$bin/cmus-predict" --weights run/fold-0 run/fold-1 --data data --fold 0 --explain --out $name > $name.log 2>&1 || { cat $name.log; fail "exit code"; }
 diff -r explained/explain explained-2/explain || fail "two ranks explain otherwise"
 cases=$(($(wc -l < explained/predictions.csv) - 1))
 for ending in png html safetensors; do
@@ -149,6 +150,38 @@ done
 contains explained/explain/index.html .html MN
 name=class
 predict --weights $one --data data --fold 0 --explain --class MN
+grep -l '"class":"MN"' class/explain/*.safetensors | wc -l | grep -qx $cases || fail "another class is explained"
+name=own # what a file says of itself stands: classes in another order would be other diagnoses
+refused 1 "what was given differs" -- 'classes=[MN, LN, IgAN]' --weights $one --data data --out refused
+sed 's/^classes:.*/classes: [MN, LN, IgAN]/' run/fold-0/config.yaml > other.yaml
+refused 1 "what was given differs" -- --config other.yaml --weights $one --data data --out refused
+predict --weights $one memory_gib=2 --data data
+cmp own/predictions.csv shards/predictions.csv || fail "other bytes"
+name=leftovers # of a killed run
+mkdir -p leftovers.partial/explain && touch leftovers.partial/explain/old.html leftovers.partial/rejected.csv
+predict --weights $one --data data --fold 0
+[ ! -e leftovers/explain ] && [ ! -e leftovers/rejected.csv ] || fail "they are in the results"
+name=overflow
+python3 - $one huge.safetensors << 'END' || fail "no damaged weights"
+import json, struct, sys
+data = bytearray(open(sys.argv[1], "rb").read())
+length = struct.unpack("<Q", data[:8])[0]
+begin, end = json.loads(data[8:8 + length])["MLP.linear1.weight"]["data_offsets"]
+data[8 + length + begin:8 + length + end] = struct.pack("<f", 3e38) * ((end - begin) // 4)
+open(sys.argv[2], "wb").write(data)
+END
+refused 1 "no finite probabilities" -- --weights huge.safetensors --data data --out refused
+name=two_hosts # with other weights
+"${launch[@]}" -np 1 "$bin/cmus-predict" --weights $one --data data --out refused : \
+    -np 1 "$bin/cmus-predict" --weights run/fold-1 $one --data data --out refused > log 2>&1 && fail "they were taken"
+contains log "what the networks are differs"
+rm -rf refused.partial
+name=inside
+refused 2 "must not lie among the cases" -- --weights $one --cases phantom/cases --out phantom/cases/refused
+name=few # more ranks than cases
+mkdir -p lonely && cp -r "new/$(find new -mindepth 1 -maxdepth 1 -printf '%f\n' | sort | head -1)" lonely/
+"${launch[@]}" -np 3 "$bin/cmus-predict" --weights $one --cases lonely --explain --out few > log 2>&1 || { cat log; fail "exit code"; }
+[ "$(wc -l < few/predictions.csv)" = 2 ] || fail "$(wc -l < few/predictions.csv) lines"
 refused 2 -- --weights $one --data data --class MN --out refused
 refused 2 "FSGS" "IgAN" -- --weights $one --data data --explain --class FSGS --out refused
 
@@ -160,7 +193,7 @@ refused 2 "one of --data" -- --weights $one --data data --cases phantom/cases --
 refused 2 "--tem is needed" -- --weights $one --om a.jpg --im b.jpg --out refused
 refused 1 "nowhere" -- --weights nowhere --data data --out refused
 refused 1 "nowhere" -- --weights $one --data nowhere --out refused
-refused 2 "is named twice" -- --weights $one $one --data data --out refused
+refused 2 "count twice" -- --weights $one $one --data data --out refused
 refused 1 "last/weights.safetensors" -- --weights $one run/fold-1/last/weights.safetensors.missing last/weights.safetensors --data data --out refused
 refused 1 "holdout" -- --weights $one --data data --fold holdout --out refused
 "$bin/cmus-pack" phantom/cases --out data32 --size 32 > log 2>&1

@@ -85,9 +85,10 @@ refused 1 "there is no folder nowhere/" -- export $own --out nowhere/out.safeten
 refused 1 "short.safetensors" -- inspect short.safetensors
 refused 1 "unknown key 'embed_dims'; did you mean 'embed_dim'?" -- inspect $own embed_dims=3
 refused 1 "missing.yaml" -- inspect $own --config missing.yaml
-refused 1 "embed_dim" -- export $own --out out.safetensors embed_dim=16
+refused 1 "what was given differs" -- export $own --out out.safetensors embed_dim=16
+refused 1 "embed_dim" -- import $own --out out.safetensors embed_dim=16
 refused 1 "no_fc.safetensors: has no 'OM_fc.linear.weight'; a whole network is exported, parts are imported" -- export no_fc.safetensors --out out.safetensors
-refused 1 "of this number of classes" -- export $own --out out.safetensors 'classes=[A, B]'
+refused 1 "what was given differs" -- export $own --out out.safetensors 'classes=[MN, LN, IgAN]'
 refused 1 "large.safetensors: tensor 'MLP.linear2.weight': -70000.5 at [1, 3] is beyond the range of float16 (65504); export as --dtype bf16 or f32" -- export large.safetensors --out out.safetensors --dtype f16
 refused 1 "nan.safetensors" "finite" -- import nan.safetensors --out out.safetensors
 "$bin/cmus-weights" inspect $own > /dev/full 2> log

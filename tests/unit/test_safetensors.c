@@ -201,8 +201,9 @@ static void weights_come_back(void) {
     cmus_safetensors_close(file);
     char *warning;
     CU_ASSERT_EQUAL(cmus_weights_read(PATH, cmus_net_parameters(other), cmus_net_weights(other)), CMUS_ERROR_MISMATCH);
-    CU_ASSERT_EQUAL(cmus_weights_initialize(PATH, cmus_net_parameters(other), cmus_net_weights(other), NULL, &warning),
-                    CMUS_OK);
+    CU_ASSERT_EQUAL(
+        cmus_weights_initialize(PATH, false, cmus_net_parameters(other), cmus_net_weights(other), NULL, &warning),
+        CMUS_OK);
     CU_ASSERT_PTR_NOT_NULL_FATAL(warning);
     CU_ASSERT_PTR_NOT_NULL(strstr(warning, "8 tensors of the heads")); /* weight and bias of four heads */
     cmus_free(warning);

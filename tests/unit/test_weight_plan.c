@@ -119,7 +119,7 @@ static cmus_status load(made_file *file, cmus_net *other, char **loaded, char **
     write_file(file);
     for (size_t i = 0; i < parameters->size; i++)
         cmus_net_weights(other)[i] = 7;
-    cmus_status status = cmus_weights_initialize(PATH, parameters, cmus_net_weights(other), loaded, warning);
+    cmus_status status = cmus_weights_initialize(PATH, false, parameters, cmus_net_weights(other), loaded, warning);
     unlink(PATH);
     return status;
 }
@@ -255,8 +255,8 @@ static void what_does_not_belong_is_refused(void) {
     file = file_of_network(net, "MLP", "");
     put(file, "MLP.linear3.weight");
     check_refused(file, net, "'MLP.linear3.weight' has no place", "");
-    file = file_of_network(net, "MLP.linear1", "");
-    check_refused(file, net, "'MLP.linear2.weight' of the configured network is missing", "others of 'MLP'");
+    file = file_of_network(net, "MLP.linear2", "");
+    check_refused(file, net, "'MLP.linear1.weight' of the configured network is missing", "others of 'MLP'");
     file = file_of_torchvision(net);
     source_of(file, "norm.weight")->type = "I64";
     source_of(file, "norm.weight")->data = whole_numbers;
