@@ -1,7 +1,8 @@
 /* safetensors files: 8 bytes of header length, a JSON header, the tensors one after another. Not collective.
  *
- * Reading is strict: header limit 100 MB, every offset, shape and size checked, no overlaps, holes, duplicate names or
- * trailing bytes; data go straight into the caller's buffers. Little-endian machines only, as the format is.
+ * Reading is strict: header limit 100 MB, at most 65,536 tensors and as many pairs of metadata, every offset, shape and
+ * size checked, no overlaps, holes, duplicate names or trailing bytes; data go straight into the caller's buffers.
+ * Little-endian machines only, as the format is.
  */
 #ifndef CMUS_SAFETENSORS_H
 #define CMUS_SAFETENSORS_H

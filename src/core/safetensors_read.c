@@ -13,7 +13,7 @@
 #include "cmus/utf8.h"
 
 static const uint64_t HEADER_LIMIT = 100000000; /* as in the reference implementation */
-enum { PREFIX = 8 };
+enum { PREFIX = 8, DEPTH_LIMIT = 3, TENSORS_LIMIT = 1 << 16, METADATA_LIMIT = 1 << 16 };
 
 struct cmus_safetensors {
     char *path;
@@ -161,11 +161,68 @@ static cmus_status read_metadata(cmus_safetensors *file, const json_t *pairs) {
     return CMUS_OK;
 }
 
+/* What a header holds, counted in its text: the objects in its own, the lists, and the commas in either. */
+typedef struct header_counts {
+    size_t objects, lists, in_objects, in_lists;
+} header_counts;
+
+/* The first character behind the text in quotation marks that begins at `at`. */
+static const char *behind_string(const char *at, const char *end) {
+    for (at++; at < end && *at != '"'; at++)
+        at += *at == '\\';
+    return at < end ? at + 1 : end;
+}
+
+/* That brackets match and commas are where they belong, the parser checks. */
+static bool count_header(const char *at, const char *end, header_counts *counts) {
+    char open[DEPTH_LIMIT] = {0};
+    size_t depth = 0;
+    while (at < end) {
+        if (*at == '"') {
+            at = behind_string(at, end);
+            continue;
+        }
+        if (*at == '{' || *at == '[') {
+            if (depth == DEPTH_LIMIT)
+                return false;
+            counts->objects += *at == '{' && depth > 0;
+            counts->lists += *at == '[';
+            open[depth++] = *at;
+        } else if ((*at == '}' || *at == ']') && depth > 0) {
+            depth--;
+        } else if (*at == ',' && depth > 0) {
+            counts->in_lists += open[depth - 1] == '[';
+            counts->in_objects += open[depth - 1] == '{';
+        }
+        at++;
+    }
+    return true;
+}
+
+/* A parsed value takes many times the bytes of its text, so that a header is parsed only if it holds no more
+ * values than a right one with as many tensors: a tensor is an object of three members, of which two are lists, with at
+ * most 7 commas (of 8 sizes) and 1 in them. The slack lets small headers that are wrong through, to be told what is. */
+static cmus_status check_counts(const cmus_safetensors *file, const char *text, size_t size) {
+    enum { LISTS = 2, IN_LISTS = CMUS_STORED_DIMENSIONS, IN_OBJECTS = 3, SLACK = 64 };
+    header_counts counts = {0};
+    if (!count_header(text, text + size, &counts))
+        return cmus_fail(CMUS_ERROR_FORMAT, "%s: the header is no JSON object of tensors: beyond a depth of %d",
+                         file->path, DEPTH_LIMIT);
+    if (counts.objects > TENSORS_LIMIT + 1) /* and the metadata */
+        return cmus_fail(CMUS_ERROR_LIMIT, "%s: the header holds more than %d tensors", file->path, TENSORS_LIMIT);
+    if (counts.lists > LISTS * counts.objects + SLACK || counts.in_lists > IN_LISTS * counts.objects + SLACK ||
+        counts.in_objects > IN_OBJECTS * counts.objects + METADATA_LIMIT)
+        return cmus_fail(CMUS_ERROR_LIMIT, "%s: the header holds more values than its %zu tensors and metadata need",
+                         file->path, counts.objects);
+    return CMUS_OK;
+}
+
 static cmus_status read_header(cmus_safetensors *file, const char *text, size_t size) {
     if (*text != '{')
         return cmus_fail(CMUS_ERROR_FORMAT, "%s: the header is no JSON object: it does not begin with a brace",
                          file->path);
-    json_error_t error; /* jansson refuses names given twice, at any depth, zeros in texts, and more than 2048 levels */
+    CMUS_TRY(check_counts(file, text, size));
+    json_error_t error; /* jansson refuses names given twice, at any depth, and zeros in texts */
     json_t *header = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
     if (!header || !json_is_object(header)) {
         json_decref(header);

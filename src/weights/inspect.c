@@ -54,29 +54,24 @@ static cmus_status look_at_all(cmus_inspection *inspection) {
     return CMUS_OK;
 }
 
+/* Files have many tensors: by the place of the tensor, as they lie one behind another. */
 static cmus_tensor_view *view_of(const cmus_inspection *inspection, const cmus_stored_tensor *tensor) {
-    for (size_t i = 0; i < inspection->count; i++)
-        if (inspection->views[i].tensor == tensor)
-            return &inspection->views[i];
-    return NULL;
+    return &inspection->views[tensor - inspection->views[0].tensor];
 }
 
 /* The plan by the tensors of the file. */
 static void take_plan(cmus_inspection *inspection) {
     const cmus_weight_plan *plan = &inspection->plan;
     for (size_t i = 0; i < inspection->parameters->count; i++) {
-        cmus_tensor_view *view = plan->steps[i].from ? view_of(inspection, plan->steps[i].from) : NULL;
-        if (!view)
+        if (!plan->steps[i].from)
             continue;
+        cmus_tensor_view *view = view_of(inspection, plan->steps[i].from);
         view->to = cmus_grow(view->to, &view->to_capacity, view->to_count + 1, sizeof *view->to);
         view->to[view->to_count++] = i;
         view->resized = plan->steps[i].action == CMUS_WEIGHT_RESIZED;
     }
-    for (size_t i = 0; i < plan->leftover_count; i++) {
-        cmus_tensor_view *view = view_of(inspection, plan->leftovers[i].tensor);
-        if (view)
-            view->leftover = &plan->leftovers[i];
-    }
+    for (size_t i = 0; i < plan->leftover_count; i++)
+        view_of(inspection, plan->leftovers[i].tensor)->leftover = &plan->leftovers[i];
 }
 
 static cmus_status make_plan(cmus_inspection *inspection) {

@@ -107,20 +107,31 @@ static void print_missing(const cmus_inspection *inspection, FILE *stream) {
         fprintf(stream, "\n");
 }
 
-/* What is left over, each reason once. */
+/* Why tensors are left over, and how many. */
+typedef struct reason {
+    const cmus_weight_leftover *first;
+    size_t count;
+} reason;
+
+/* What is left over, each reason once: there are few, whatever is in the file. */
 static void print_leftovers(const cmus_weight_plan *plan, FILE *stream) {
+    reason *reasons = NULL;
+    size_t count = 0, capacity = 0;
     for (size_t i = 0; i < plan->leftover_count; i++) {
         const cmus_weight_leftover *leftover = &plan->leftovers[i];
-        size_t count = 0, before = 0;
-        for (size_t j = 0; j < plan->leftover_count; j++) {
-            bool same = strcmp(plan->leftovers[j].why, leftover->why) == 0;
-            count += same;
-            before += same && j < i;
+        size_t place = 0;
+        while (place < count && strcmp(reasons[place].first->why, leftover->why) != 0)
+            place++;
+        if (place == count) {
+            reasons = cmus_grow(reasons, &capacity, count + 1, sizeof *reasons);
+            reasons[count++] = (reason){.first = leftover};
         }
-        if (before == 0)
-            fprintf(stream, "  left over: %s (%zu tensors)%s\n", leftover->why, count,
-                    leftover->expected ? "" : ", which is unexpected");
+        reasons[place].count++;
     }
+    for (size_t i = 0; i < count; i++)
+        fprintf(stream, "  left over: %s (%zu tensors)%s\n", reasons[i].first->why, reasons[i].count,
+                reasons[i].first->expected ? "" : ", which is unexpected");
+    cmus_free(reasons);
 }
 
 static void print_network(const cmus_inspection *inspection, FILE *stream) {

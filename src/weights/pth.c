@@ -25,6 +25,7 @@ struct cmus_pth {
     size_t count, capacity, layout_capacity;
     char *loaded; /* the storage that was read last */
     int64_t loaded_index;
+    uint64_t read_bytes; /* of storages, whenever one was read */
 };
 
 bool cmus_pth_recognise(const void *head, size_t size) {
@@ -90,12 +91,31 @@ static cmus_status check_names(const cmus_pth *file) {
     return status;
 }
 
+static uint64_t repeated_limit(const cmus_pth *file) {
+    return file->source.file_bytes * REPEATED_LIMIT + REPEATED_BYTES;
+}
+
 static cmus_status check_bytes(const cmus_pth *file) {
-    uint64_t all = 0, limit = file->source.file_bytes * REPEATED_LIMIT + REPEATED_BYTES;
+    uint64_t all = 0;
     for (size_t i = 0; i < file->count; i++)
-        if (__builtin_add_overflow(all, file->tensors[i].bytes, &all) || all > limit)
+        if (__builtin_add_overflow(all, file->tensors[i].bytes, &all) || all > repeated_limit(file))
             return cmus_fail(CMUS_ERROR_LIMIT, "%s: tensor '%.200s': its storage is repeated too often", file->path,
                              file->tensors[i].name);
+    return CMUS_OK;
+}
+
+/* One storage is kept: tensors that alternate between two of them have each read anew. */
+static cmus_status check_changes(const cmus_pth *file) {
+    uint64_t all = 0;
+    for (size_t i = 0; i < file->count; i++) {
+        size_t storage = file->layouts[i].storage;
+        if (i > 0 && storage == file->layouts[i - 1].storage)
+            continue;
+        if (__builtin_add_overflow(all, file->source.storages[storage].bytes, &all) || all > repeated_limit(file))
+            return cmus_fail(CMUS_ERROR_LIMIT,
+                             "%s: tensor '%.200s': the tensors change too often between large storages", file->path,
+                             file->tensors[i].name);
+    }
     return CMUS_OK;
 }
 
@@ -130,7 +150,8 @@ static cmus_status read_tensors(cmus_pth *file) {
         if (dict->items[i + 1]->kind == CMUS_PICKLE_TENSOR)
             CMUS_TRY(add_tensor(file, dict->items[i], dict->items[i + 1]->tensor));
     CMUS_TRY(check_names(file));
-    return check_bytes(file);
+    CMUS_TRY(check_bytes(file));
+    return check_changes(file);
 }
 
 /* Opening and closing. */
@@ -214,7 +235,11 @@ static cmus_status load_storage(cmus_pth *file, size_t index) {
         return CMUS_OK;
     const cmus_pth_storage *storage = &file->source.storages[index];
     cmus_free(file->loaded);
+    file->loaded = NULL;
     file->loaded_index = NO_STORAGE;
+    file->read_bytes += storage->bytes; /* in whatever order tensors are asked for */
+    if (file->read_bytes > repeated_limit(file))
+        return cmus_fail(CMUS_ERROR_LIMIT, "%s: its storages are read anew too often", file->path);
     file->loaded = cmus_allocate_raw(storage->bytes, 1);
     CMUS_TRY(file->source.archive ? cmus_pth_zip_read(&file->source, storage, file->loaded)
                                   : cmus_pth_legacy_read(&file->source, storage, file->loaded));

@@ -35,7 +35,8 @@ const cmus_stored_tensor *cmus_pth_tensor(const cmus_pth *file, size_t index);
 
 /* to [tensor->bytes]: the elements in their stored type and this machine's byte order, in the order of their indices
  * (last one fastest), whatever their strides and place in the storage. The storage stays in memory until another one is
- * asked for. IO, FORMAT, CHECKSUM (of the entry in the archive). */
+ * asked for. IO, FORMAT, CHECKSUM (of the entry in the archive); LIMIT if storages were read for more than 16 times the
+ * file and 64 MiB since it was opened: ask in the order of the file, and for each tensor once. */
 cmus_status cmus_pth_read(cmus_pth *file, const cmus_stored_tensor *tensor, void *to);
 
 #endif

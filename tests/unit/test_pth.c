@@ -301,12 +301,16 @@ static void add_entry(zip_t *archive, const archive_entry *one) {
         CU_FAIL_FATAL("libzip");
 }
 
-static cmus_status read_archive(const archive_entry *entries, size_t count) {
+static void write_archive(const archive_entry *entries, size_t count) {
     zip_t *archive = zip_open(PATH, ZIP_CREATE | ZIP_TRUNCATE, NULL);
     for (size_t i = 0; i < count; i++)
         add_entry(archive, &entries[i]);
     if (zip_close(archive) != 0)
         CU_FAIL_FATAL("libzip");
+}
+
+static cmus_status read_archive(const archive_entry *entries, size_t count) {
+    write_archive(entries, count);
     cmus_status status = read_all(PATH);
     unlink(PATH);
     return status;
@@ -490,6 +494,50 @@ static void small_files_stay_small(void) {
 #endif
 }
 
+/* Many tensors of two storages of a MiB each: half of them of the first and then half of the second, or in turn. */
+static cmus_status open_pair(bool grouped, cmus_pth **file) {
+    enum { LARGE_BYTES = 1 << 20, TENSORS = 1000 };
+    static const bytes parts[] = {BYTES(TENSOR(STORAGE("Float", "0", "J\0\0\4\0"), "K\0", "K\1\x85", "K\1\x85")),
+                                  BYTES(TENSOR(STORAGE("Float", "1", "J\0\0\4\0"), "K\0", "K\1\x85", "K\1\x85"))};
+    char *pickle = cmus_allocate(TENSORS * 512, 1), *at = mempcpy(pickle, "\x80\2}", 3);
+    for (size_t i = 0; i < TENSORS; i++) {
+        const bytes *part = &parts[grouped ? i >= TENSORS / 2 : i % 2];
+        at = mempcpy(at, "X\4\0\0\0", 5);
+        at += sprintf(at, "%04zu", i);
+        at = mempcpy(mempcpy(at, part->data, part->size), "s", 1);
+    }
+    *at++ = '.';
+    char *large = cmus_allocate(LARGE_BYTES, 1);
+    const archive_entry entries[] = {{"a/data.pkl", {pickle, (size_t)(at - pickle)}, false},
+                                     {"a/data/0", {large, LARGE_BYTES}, false},
+                                     {"a/data/1", {large, LARGE_BYTES}, false}};
+    write_archive(entries, sizeof entries / sizeof *entries);
+    cmus_free(large);
+    cmus_free(pickle);
+    cmus_status status = cmus_pth_open(PATH, file);
+    unlink(PATH);
+    return status;
+}
+
+/* A storage that is large is not read for each of many small tensors. */
+static void storages_are_read_seldom(void) {
+    cmus_pth *file;
+    CU_ASSERT_EQUAL(open_pair(false, &file), CMUS_ERROR_LIMIT);
+    check_message("alternate", PATH, "change too often between large storages");
+    CU_ASSERT_EQUAL_FATAL(open_pair(true, &file), CMUS_OK);
+    float value;
+    size_t count = cmus_pth_count(file), failed = 0;
+    for (size_t i = 0; i < count; i++)
+        failed += cmus_pth_read(file, cmus_pth_tensor(file, i), &value) != CMUS_OK;
+    CU_ASSERT_EQUAL(failed, 0);
+    cmus_status status = CMUS_OK;
+    for (size_t i = 0; i < count && status == CMUS_OK; i++)
+        status = cmus_pth_read(file, cmus_pth_tensor(file, i % 2 ? count - 1 : 0), &value);
+    CU_ASSERT_EQUAL(status, CMUS_ERROR_LIMIT);
+    check_message("read", PATH, "read anew too often");
+    cmus_pth_close(file);
+}
+
 static void hostile_archives_are_refused(void) {
 #define PICKLE BYTES("\x80\2}X\1\0\0\0a" RIGHT "s.")
 #define STORED                                                                                                         \
@@ -577,6 +625,7 @@ int main(void) {
         {"hostile pickles are refused", hostile_pickles_are_refused},
         {"odd pickles are read", odd_pickles_are_read},
         {"small files stay small", small_files_stay_small},
+        {"storages are read seldom", storages_are_read_seldom},
         {"hostile archives are refused", hostile_archives_are_refused},
         {"names given twice are refused", names_given_twice_are_refused},
         {"hostile files of before 1.6", hostile_files_of_before_1_6},

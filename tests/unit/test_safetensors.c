@@ -152,6 +152,47 @@ static void odd_headers(void) {
     cmus_free(deep);
 }
 
+/* `begin`, `part` so many times, with its %zu the number of the time, with commas between, `end`. */
+static cmus_status open_repeated(const char *begin, const char *part, size_t times, const char *end) {
+    char *text = cmus_allocate(strlen(begin) + times * (strlen(part) + 8) + strlen(end) + 1, 1);
+    char *at = stpcpy(text, begin);
+    for (size_t i = 0; i < times; i++) {
+        at = i ? stpcpy(at, ",") : at;
+        at += sprintf(at, part, i);
+    }
+    strcpy(at, end);
+    cmus_status status = open_made(text, strlen(text), 0);
+    cmus_free(text);
+    return status;
+}
+
+/* Many small values would take far more memory than the file. */
+static void headers_of_many_values(void) {
+    static const char TENSOR[] = "\"%zu\":{\"dtype\":\"F32\",\"shape\":[0,1,1,1,1,1,1,1],\"data_offsets\":[0,0]}";
+    static const struct {
+        const char *begin, *part;
+        size_t times;
+        const char *end;
+    } faults[] = {{"{\"a\":[", "[]", 3000000, "]}"},
+                  {"{\"a\":{\"b\":[", "1", 3000000, "]}}"},
+                  {"{\"__metadata__\":{", "\"%zu\":\"\"", 1000000, "}}"},
+                  {"{", "\"%zu\":1", 1000000, "}"},
+                  {"{", "\"%zu\":{}", 100000, "}"},
+                  {"{\"a\\\"\":{\"\\\\\":[", "1", 3000000, "]}}"}};
+    for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
+        cmus_status status = open_repeated(faults[i].begin, faults[i].part, faults[i].times, faults[i].end);
+        CU_ASSERT_EQUAL(status, CMUS_ERROR_LIMIT);
+        CU_ASSERT_PTR_NOT_NULL(strstr(cmus_last_error(), "the header holds more"));
+    }
+    CU_ASSERT_EQUAL(open_repeated("{\"a\":{\"shape\":[", "[]", 4, "]}}"), CMUS_ERROR_FORMAT);
+    CU_ASSERT_PTR_NOT_NULL(strstr(cmus_last_error(), "depth"));
+#ifndef __SANITIZE_ADDRESS__ /* which keeps what was freed for a while */
+    CU_ASSERT(cmus_peak_memory() < (size_t)100 << 20);
+#endif
+    CU_ASSERT_EQUAL(open_repeated("{\"__metadata__\":{\"a\":\"\\\"[[[[{,,\\\\\"},", TENSOR, 2000, "}"), CMUS_OK);
+    CU_ASSERT_EQUAL(open_repeated("{\"__metadata__\":{", "\"%zu\":\"[\"", 60000, "}}"), CMUS_OK);
+}
+
 /* A sparse file with a header length beyond the limit takes no memory and no disk. */
 static void huge_header_is_refused(void) {
     uint64_t length = 200000000;
@@ -240,6 +281,7 @@ int main(void) {
         {"tensors come back", tensors_come_back},
         {"damaged headers are refused", damaged_headers_are_refused},
         {"odd headers", odd_headers},
+        {"headers of many values", headers_of_many_values},
         {"a huge header is refused", huge_header_is_refused},
         {"weights come back", weights_come_back},
         {"foreign tensors are refused", foreign_tensors_are_refused},

@@ -3,13 +3,16 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "bias_table.h"
 #include "cmus/cmusnet.h"
 #include "cmus/memory.h"
 #include "cmus/weight_plan.h"
+#include "cmus/weight_tools.h"
 #include "cmus/weights.h"
 #include "unit.h"
 
@@ -337,6 +340,41 @@ static void tables_are_resized_as_by_pytorch(void) {
     CU_ASSERT_EQUAL(cmus_bias_side(INT64_MAX), 0);
 }
 
+/* Time in proportion to the number of tensors: with its square, a file of some MB would keep one waiting. */
+static void many_leftovers_take_little_time(void) {
+    enum { EXTRA = 60000, MOST_SECONDS = 5 };
+    cmus_net *net = small_net(8, 1, 3);
+    made_file *file = file_of_network(net, "TEM_encoder", "");
+    cmus_tensor_source *sources = cmus_allocate(EXTRA + file->count, sizeof *sources);
+    char(*names)[16] = cmus_allocate(EXTRA, sizeof *names);
+    memcpy(sources, file->sources, file->count * sizeof *sources);
+    for (size_t i = 0; i < EXTRA; i++) {
+        snprintf(names[i], sizeof names[i], "x.%zu", i);
+        sources[file->count + i] = (cmus_tensor_source){.name = names[i], .type = "F32", .data = file->zeros};
+    }
+    CU_ASSERT_EQUAL_FATAL(cmus_safetensors_write(PATH, sources, EXTRA + file->count, NULL, 0), CMUS_OK);
+    cmus_state_dict *dict;
+    CU_ASSERT_EQUAL_FATAL(cmus_state_dict_open(PATH, &dict), CMUS_OK);
+    char *text;
+    size_t size;
+    FILE *stream = open_memstream(&text, &size);
+    clock_t begin = clock();
+    CU_ASSERT_EQUAL(cmus_weights_inspect(dict, cmus_net_parameters(net), "a test", false, stream), CMUS_OK);
+    CU_ASSERT((clock() - begin) / CLOCKS_PER_SEC < MOST_SECONDS);
+    fclose(stream);
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, "left over: not part of the network (60000 tensors), which is unexpected\n"));
+    free(text);
+    cmus_state_dict_close(dict);
+    unlink(PATH);
+    cmus_free(names);
+    cmus_free(sources);
+    for (size_t i = 0; i < file->count; i++)
+        cmus_free(file->names[i]);
+    cmus_free(file->zeros);
+    cmus_free(file);
+    cmus_net_free(net);
+}
+
 int main(void) {
     static const unit_test tests[] = {
         {"one encoder goes into all", one_encoder_goes_into_all},
@@ -345,6 +383,7 @@ int main(void) {
         {"other sizes are refused", other_sizes_are_refused},
         {"what does not belong is refused", what_does_not_belong_is_refused},
         {"leftovers have reasons", leftovers_have_reasons},
+        {"many leftovers take little time", many_leftovers_take_little_time},
         {"tables are resized as by PyTorch", tables_are_resized_as_by_pytorch},
     };
     return unit_main("weight plan", tests, sizeof tests / sizeof tests[0]);
