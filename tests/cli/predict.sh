@@ -95,7 +95,7 @@ END
 # Missing modalities.
 name=missing
 mkdir -p lacking/MN
-cp -r phantom/cases/MN/"$(ls phantom/cases/MN | head -1)" lacking/MN/no_om
+cp -r phantom/cases/MN/"$(find phantom/cases/MN -mindepth 1 -maxdepth 1 -printf "%f\n" | sort | head -1)" lacking/MN/no_om
 rm lacking/MN/no_om/OM_*
 refused 1 no_om OM -- --weights $one --cases lacking --out refused
 predict --weights $one --cases lacking --allow-missing
@@ -160,7 +160,7 @@ cmp own/predictions.csv shards/predictions.csv || fail "other bytes"
 name=leftovers # of a killed run
 mkdir -p leftovers.partial/explain && touch leftovers.partial/explain/old.html leftovers.partial/rejected.csv
 predict --weights $one --data data --fold 0
-[ ! -e leftovers/explain ] && [ ! -e leftovers/rejected.csv ] || fail "they are in the results"
+if [ -e leftovers/explain ] || [ -e leftovers/rejected.csv ]; then fail "they are in the results"; fi
 name=overflow
 python3 - $one huge.safetensors << 'END' || fail "no damaged weights"
 import json, struct, sys
