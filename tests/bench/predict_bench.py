@@ -66,13 +66,13 @@ def run_process(rank, args, results):
     results["queue"].put((seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, found))
 
 
-def check(path, found):
+def check(path, found, tolerance):
     with open(path, newline="") as file:
         rows = {row["case_id"]: row for row in csv.DictReader(file)}
     columns = [name for name in next(iter(rows.values())) if name.startswith("prob_")][:PRESETS["full"]["classes"]]
     worst = max(abs(float(rows[name][column]) - p) for name, values in found for column, p in zip(columns, values))
     print(f"largest difference of a probability {worst:.2e}")
-    if not worst < 1e-4:
+    if not worst < tolerance:
         sys.exit("predict_bench.py: the probabilities differ")
 
 
@@ -87,6 +87,7 @@ def main():
     run.add_argument("--processes", type=int, default=1)
     run.add_argument("--threads", type=int, default=2)
     run.add_argument("--check", metavar="CSV")
+    run.add_argument("--tolerance", type=float, default=1e-4)
     args = parser.parse_args()
     if args.command == "weights":
         torch.manual_seed(1)
@@ -104,7 +105,7 @@ def main():
     print(f"seconds a case {max(answer[0] for answer in answers) / len(found):.4f}")
     print(f"peak memory of a process {max(answer[1] for answer in answers):.2f} GiB")
     if args.check:
-        check(args.check, found)
+        check(args.check, found, args.tolerance)
 
 
 if __name__ == "__main__":
