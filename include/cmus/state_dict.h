@@ -20,7 +20,8 @@ void cmus_state_dict_close(cmus_state_dict *dict);
 const char *cmus_state_dict_kind(const cmus_state_dict *dict);
 const char *cmus_state_dict_path(const cmus_state_dict *dict);
 
-/* In the order of the file, as one array. Types have the names of safetensors ("F32", "BF16", "I64"); `begin` means nothing here. */
+/* In the order of the file, as one array. Types have the names of safetensors ("F32", "BF16", "I64"); `begin` means
+ * nothing here. */
 size_t cmus_state_dict_count(const cmus_state_dict *dict);
 const cmus_stored_tensor *cmus_state_dict_tensor(const cmus_state_dict *dict, size_t index);
 /* NULL if there is none of that name. */

@@ -76,7 +76,9 @@ refused 2 "--dtype is of export" -- import $own --out out.safetensors --dtype f1
 refused 2 "--dtype f8: f32, f16 or bf16 is expected" -- export $own --out out.safetensors --dtype f8
 refused 2 "--json is of inspect" -- export $own --out out.safetensors --json
 refused 2 "second: one FILE, then KEY=VALUE is expected" -- inspect $own second
+cp large.safetensors before.safetensors
 refused 2 "large.safetensors is there already" -- export $own --out large.safetensors
+cmp large.safetensors before.safetensors || fail "a file that was there was changed"
 
 # What is wrong with files.
 refused 1 "missing: No such file" -- inspect missing
@@ -133,5 +135,19 @@ says "MLP (2 tensors)" "another number of classes" -- inspect $own 'classes=[A, 
 "$bin/cmus-weights" export $fold --out quiet.safetensors --quiet > log 2>&1
 [ -s log ] && fail "--quiet says $(cat log)"
 train 1 tiny.yaml epochs=1 --data data --fold 0 --out again --init part.safetensors > log 2>&1 || fail "an import can't be trained: $(tail -1 log)"
+contains log "OM_fc begins at random"
+
+# Heads of other classes are left out with a word, on every way: of another number, and of other names.
+edit renamed.safetensors 'metadata["cmus_config"] = metadata["cmus_config"].replace("IgAN", "FSGS")'
+says "last layers of heads left out: 8 tensors" -- import $own --out two.safetensors 'classes=[A, B]'
+says "last layers of heads left out: 8 tensors" -- import renamed.safetensors --out three.safetensors --config tiny.yaml 'classes=[IgAN, LN, MN]'
+for file in two three renamed; do
+    train 1 tiny.yaml epochs=1 max_updates=1 --data data --fold 0 --out "init-$file" --init $file.safetensors > log 2>&1 ||
+        fail "--init $file.safetensors: $(tail -1 log)"
+    contains log "these heads begin at random"
+done
+train 1 tiny.yaml epochs=1 max_updates=1 --data data --fold 0 --out init-folder --init run/fold-0 > log 2>&1 || fail "--init of a folder: $(tail -1 log)"
+contains log "the whole network"
+grep -q random log && fail "a whole network leaves something out"
 find . -name '*.tmp' | grep . && fail "temporary files are left"
 finish
