@@ -42,6 +42,7 @@ typedef struct phantom_options {
     double im_faded;    /* probability that the IM image of a case shows no place */
     double tem_partial; /* probability that no TEM image of a case shows both compartments */
     double off_target;  /* probability that a TEM image is off target */
+    double tem_spared;  /* probability that a compartment of a TEM image is free of deposits, as in focal disease */
     double om_cue;      /* shift of the OM features between the classes, in their standard deviations */
 } phantom_options;
 

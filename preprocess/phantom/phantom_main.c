@@ -15,7 +15,7 @@ typedef struct arguments {
     const char *folder;
 } arguments;
 
-enum { KEY_CLASSES = 256, KEY_BAG, KEY_TWO_CASES, KEY_FADED, KEY_PARTIAL, KEY_OFF_TARGET, KEY_CUE };
+enum { KEY_CLASSES = 256, KEY_BAG, KEY_TWO_CASES, KEY_FADED, KEY_PARTIAL, KEY_OFF_TARGET, KEY_SPARED, KEY_CUE };
 
 static const struct argp_option option_table[] = {
     {"cases", 'n', "N", 0, "How many cases; the classes take turns", 0},
@@ -31,6 +31,8 @@ static const struct argp_option option_table[] = {
      "Probability that all TEM images of a case show one compartment only, or are off target", 1},
     {"off-target", KEY_OFF_TARGET, "P", 0,
      "Probability that a TEM image shows no membrane, is blurred or hidden by a grid bar", 1},
+    {"tem-spared", KEY_SPARED, "P", 0,
+     "Probability that mesangium or membrane of a TEM image is free of deposits, as in focal disease", 1},
     {"om-cue", KEY_CUE, "D", 0, "Shift of OM features between classes in standard deviations", 1},
     {0}};
 
@@ -129,6 +131,9 @@ static char *help_with_default(int key, const char *text, void *input) {
     case KEY_OFF_TARGET:
         snprintf(value, sizeof value, "%g", defaults.off_target);
         break;
+    case KEY_SPARED:
+        snprintf(value, sizeof value, "%g", defaults.tem_spared);
+        break;
     case KEY_CUE:
         snprintf(value, sizeof value, "%g", defaults.om_cue);
         break;
@@ -169,6 +174,9 @@ static error_t parse(int key, char *text, struct argp_state *state) {
         break;
     case KEY_OFF_TARGET:
         options->off_target = parse_number(state, "off-target", text, 1);
+        break;
+    case KEY_SPARED:
+        options->tem_spared = parse_number(state, "tem-spared", text, 1);
         break;
     case KEY_CUE:
         options->om_cue = parse_number(state, "om-cue", text, 10);

@@ -9,6 +9,7 @@
 static const double IM_FADED = 0.3;
 static const double TEM_PARTIAL = 0.35;
 static const double OFF_TARGET = 0.15;
+static const double TEM_SPARED = 0;
 static const double OM_CUE = 2.0;
 /* Of the partial TEM bags: only loops, only mesangium; the rest is blurred or off target throughout. */
 static const double PARTIAL_LOOP = 0.33, PARTIAL_MESANGIUM = 0.33;
@@ -34,6 +35,7 @@ phantom_options phantom_defaults(void) {
                              .im_faded = IM_FADED,
                              .tem_partial = TEM_PARTIAL,
                              .off_target = OFF_TARGET,
+                             .tem_spared = TEM_SPARED,
                              .om_cue = OM_CUE};
 }
 

@@ -153,15 +153,30 @@ static void draw_tissue(const phantom_field *field, const texture *made, phantom
     }
 }
 
+/* Compartments of an image that are free of deposits. Drawn from a stream of their own, so that they change nothing
+ * else. */
+typedef struct spared_places {
+    bool mesangium, membrane;
+} spared_places;
+
+static spared_places draw_spared(const phantom_options *options, const uint64_t ids[2]) {
+    cmus_random random = cmus_random_begin(options->seed, "phantom spared", ids, 2);
+    bool mesangium = cmus_random_uniform(&random) < options->tem_spared;
+    return (spared_places){mesangium, cmus_random_uniform(&random) < options->tem_spared};
+}
+
 /* How many deposits go where. A field that shows one place only has all that it can show there. */
-static void draw_deposits(const phantom_case *plan, phantom_quality quality, const phantom_field *field,
-                          const texture *made, phantom_plane *tone, uint8_t *mask, cmus_random *random) {
+static void draw_deposits(const phantom_case *plan, phantom_quality quality, spared_places spared,
+                          const phantom_field *field, const texture *made, phantom_plane *tone, uint8_t *mask,
+                          cmus_random *random) {
     int total = (int)lroundf((float)plan->amount * phantom_between(random, DEPOSITS_LOW, DEPOSITS_HIGH));
     int mesangial = (int)lround(plan->mesangial * total), epithelial = total - mesangial;
     if (quality == PHANTOM_LOOP_ONLY)
         epithelial = epithelial ? total : 0;
     if (quality == PHANTOM_MESANGIUM_ONLY)
         mesangial = mesangial ? total : 0;
+    mesangial = spared.mesangium ? 0 : mesangial;
+    epithelial = spared.membrane ? 0 : epithelial;
     phantom_ellipse deposits[PHANTOM_MAX_DEPOSITS];
     int in_mesangium, count = phantom_deposits_make(field, mesangial, epithelial, random, deposits, &in_mesangium);
     int size = tone->size;
@@ -219,7 +234,7 @@ void phantom_draw_tem(const phantom_options *options, const phantom_case *plan, 
         texture made = make_texture(picture->size, &random);
         draw_tissue(&field, &made, &tone, &random);
         if (quality != PHANTOM_UNFOCUSED) /* no place can be told there: none is drawn or marked */
-            draw_deposits(plan, quality, &field, &made, &tone, picture->mask, &random);
+            draw_deposits(plan, quality, draw_spared(options, ids), &field, &made, &tone, picture->mask, &random);
         free_texture(&made);
     }
     float focus = phantom_between(&random, 0.001f, 0.005f);

@@ -53,6 +53,20 @@ cmp -s few/cases/IgAN/P0001/OM_IgAN_P0001_1.jpg other/cases/IgAN/P0001/OM_IgAN_P
 grep -q ',TEM,' knobs/truth.csv || fail "no TEM images"
 ! grep ',TEM,' knobs/truth.csv | grep -qv ',good,' || fail "--off-target 0 draws off target"
 ! grep ',IM,' knobs/truth.csv | grep -q ',good,' || fail "--im-faded 1 draws good images"
+spared() { # P: TEM images of lupus that show both places, and how many of them have deposits in the mesangium, along the membrane, in neither
+    "$phantom" --cases 40 --size 32 --classes LN --off-target 0 --tem-partial 0 --tem-spared "$1" "spared-$1" 2>/dev/null
+    awk -F, '$4 == "TEM" { n++; mesangium += $11 > 0; membrane += $12 > 0; neither += $11 == 0 && $12 == 0 }
+        END { print n, mesangium, membrane, neither }' "spared-$1/truth.csv"
+}
+read -r images mesangium membrane neither < <(spared 0)
+[ "$mesangium" = "$images" ] && [ "$neither" = 0 ] || fail "--tem-spared 0 spares $((images - mesangium)) of $images"
+read -r images mesangium membrane neither < <(spared 1)
+[ "$neither" = "$images" ] || fail "--tem-spared 1 draws deposits in $((images - neither)) of $images"
+read -r images mesangium membrane neither < <(spared 0.5)
+for share in $((100 * mesangium / images)) $((100 * membrane / images)) $((200 * neither / images)); do
+    [ "$share" -gt 30 ] && [ "$share" -lt 70 ] || fail "--tem-spared 0.5: $mesangium, $membrane, $neither of $images"
+done
+cmp -s spared-0/cases/LN/P0003/OM_LN_P0003_1.jpg spared-1/cases/LN/P0003/OM_LN_P0003_1.jpg || fail "--tem-spared changes OM images"
 
 # Refusals
 mkdir empty full && touch full/file
