@@ -20,7 +20,8 @@ static char *warn_of_groups(char *warning, const cmus_weight_plan *plan, const c
         const char *name = parameters->tensors[i].name;
         bool first = i == 0 || !cmus_same_group(parameters->tensors[i - 1].name, name);
         bool wanted = cmus_of_encoder(name) || plan->names == CMUS_NAMES_NETWORK; /* others have encoders only */
-        if (first && wanted && !cmus_weight_plan_has_group(plan, parameters, i))
+        bool said = plan->other_classes && cmus_weight_is_last_layer(name);
+        if (first && wanted && !said && !cmus_weight_plan_has_group(plan, parameters, i))
             warning = join(warning, cmus_format_string("%.*s begins at random", (int)strcspn(name, "."), name));
     }
     return warning;

@@ -210,7 +210,7 @@ static void heads_of_other_classes_are_left_out(void) {
     cmus_net *net = small_net(8, 1, 3), *other = small_net(8, 1, 5);
     char *loaded, *warning;
     CU_ASSERT_EQUAL(load(file_of_network(net, "", ""), other, &loaded, &warning), CMUS_OK);
-    check_words(loaded, warning, "not loaded: TEM_fc, OM_fc, IM_fc", "8 tensors of the heads are of another number");
+    check_words(loaded, warning, "not loaded: TEM_fc, OM_fc, IM_fc", "8 tensors of the heads are of other classes");
     const cmus_parameters *parameters = cmus_net_parameters(other);
     CU_ASSERT(is_seven(other, cmus_parameters_find(parameters, "MLP.linear2.weight")));
     CU_ASSERT(is_seven(other, cmus_parameters_find(parameters, "TEM_fc.linear.bias")));
