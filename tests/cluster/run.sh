@@ -61,7 +61,7 @@ image_size: 64
 fusion_hidden: 16
 head_relu: false
 batch: 3
-epochs: 18
+epochs: 30
 lr: 2e-4
 drop_path: 0.2
 memory_gib: 1
