@@ -4,57 +4,38 @@
 
 #include "cmus/log.h"
 #include "cmus/memory.h"
+#include "cmus/package.h"
 #include "cmus/stop.h"
 #include "cmus/wave_run.h"
-
-/* What a rank has to send: one prediction after another, each with its TEM arrays. */
-typedef struct package {
-    char *bytes;
-    size_t size, capacity;
-} package;
-
-static void put(package *p, const void *data, size_t size) {
-    if (size == 0)
-        return;
-    p->bytes = cmus_grow(p->bytes, &p->capacity, p->size + size, 1);
-    memcpy(p->bytes + p->size, data, size);
-    p->size += size;
-}
 
 /* Floats of a case's features; 0: they are not wanted. */
 static size_t feature_count(const cmus_evaluator *e) {
     return e->features ? CMUS_FEATURES * cmus_net_channels(e->net) : 0;
 }
 
-static void pack(package *p, int index, const cmus_case *one, const cmus_case_result *result, size_t features) {
+static void pack(cmus_package *p, int index, const cmus_case *one, const cmus_case_result *result, size_t features) {
     cmus_prediction head = {.index = index, .tem_count = one->tem_count, .result = *result};
     size_t count = (size_t)one->tem_count;
-    put(p, &head, sizeof head);
-    put(p, result->tem_weight, count * sizeof *result->tem_weight);
-    put(p, result->tem_distance, count * sizeof *result->tem_distance);
-    put(p, result->tem_kept, count * sizeof *result->tem_kept);
-    put(p, result->features, features * sizeof *result->features);
-}
-
-static void *take(const char **at, size_t size) {
-    void *copy = cmus_allocate_raw(size, 1);
-    memcpy(copy, *at, size);
-    *at += size;
-    return copy;
+    cmus_package_put(p, &head, sizeof head);
+    cmus_package_put(p, result->tem_weight, count * sizeof *result->tem_weight);
+    cmus_package_put(p, result->tem_distance, count * sizeof *result->tem_distance);
+    cmus_package_put(p, result->tem_kept, count * sizeof *result->tem_kept);
+    cmus_package_put(p, result->features, features * sizeof *result->features);
 }
 
 static void unpack(const char **at, cmus_prediction *prediction, size_t features) {
     memcpy(prediction, *at, sizeof *prediction);
     *at += sizeof *prediction;
     size_t count = (size_t)prediction->tem_count;
-    prediction->result.tem_weight = take(at, count * sizeof *prediction->result.tem_weight);
-    prediction->result.tem_distance = take(at, count * sizeof *prediction->result.tem_distance);
-    prediction->result.tem_kept = take(at, count * sizeof *prediction->result.tem_kept);
-    prediction->result.features = features ? take(at, features * sizeof *prediction->result.features) : NULL;
+    prediction->result.tem_weight = cmus_package_take(at, count * sizeof *prediction->result.tem_weight);
+    prediction->result.tem_distance = cmus_package_take(at, count * sizeof *prediction->result.tem_distance);
+    prediction->result.tem_kept = cmus_package_take(at, count * sizeof *prediction->result.tem_kept);
+    prediction->result.features =
+        features ? cmus_package_take(at, features * sizeof *prediction->result.features) : NULL;
 }
 
 /* A wave at a time; what this rank owns goes into metrics and package. */
-static cmus_status run_waves(const cmus_evaluator *e, cmus_metrics *metrics, package *sent) {
+static cmus_status run_waves(const cmus_evaluator *e, cmus_metrics *metrics, cmus_package *sent) {
     cmus_portion portion;
     do {
         cmus_status status = cmus_prefetch_next(e->prefetch, &portion);
@@ -75,7 +56,7 @@ static cmus_status run_waves(const cmus_evaluator *e, cmus_metrics *metrics, pac
 }
 
 /* Rank 0 puts what came, rank after rank, into the order of the cases. */
-static void collect(const cmus_evaluator *e, const package *sent, const int *indices, int count,
+static void collect(const cmus_evaluator *e, const cmus_package *sent, const int *indices, int count,
                     cmus_prediction *predictions) {
     size_t *sizes = cmus_allocate((size_t)e->communicator->ranks, sizeof *sizes);
     char *all;
@@ -98,7 +79,7 @@ static void collect(const cmus_evaluator *e, const package *sent, const int *ind
 
 cmus_status cmus_evaluate(const cmus_evaluator *e, const int *indices, int count, cmus_metrics *metrics,
                           cmus_prediction *predictions) {
-    package sent = {0};
+    cmus_package sent = {0};
     *metrics = (cmus_metrics){0};
     cmus_status status = run_waves(e, metrics, predictions ? &sent : NULL);
     if (status == CMUS_OK) {
