@@ -26,6 +26,8 @@ void cmus_communicator_end(void);
 void cmus_sum_doubles(const cmus_communicator *communicator, double *values, size_t count);
 /* Collective. From `root` to all. */
 void cmus_broadcast(const cmus_communicator *communicator, void *data, size_t size, int root);
+/* Collective. The text of rank 0 on every rank; `text` of the others is not looked at. Free with cmus_free(). */
+char *cmus_broadcast_text(const cmus_communicator *communicator, const char *text);
 /* Collective. Every rank gives `size` bytes; rank 0 gets all of them one after another in *all (free with cmus_free())
  * and their sizes in sizes [ranks]; other ranks get NULL. */
 void cmus_gather_bytes(const cmus_communicator *communicator, const void *data, size_t size, char **all, size_t *sizes);

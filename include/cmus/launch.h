@@ -11,6 +11,14 @@
  * Then MPI must be started. */
 bool cmus_launched_as_several(void);
 
+/* Collective, after MPI was started. From now on OpenMP has all threads that this rank may have, unless OMP_NUM_THREADS
+ * says otherwise. */
+void cmus_launch_threads(void);
+
+/* Collective. Begins a program that also works without MPI: starts it only for *several ranks, and sets their threads.
+ * Alone, the program is a communicator of one rank; cmus_communicator_end() is for several only. */
+cmus_communicator cmus_launch_begin(int *argc, char ***argv, const char *program, bool *several);
+
 /* Collective. `threads`: of this rank.
  *
  * ARGUMENT if a launcher started several processes that do not know of each other (the environment of srun, of another

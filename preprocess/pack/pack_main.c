@@ -1,7 +1,6 @@
 /* cmus-pack: cases to HDF5 shards. */
 #include <omp.h>
 #include <stdbool.h>
-#include <stdlib.h>
 
 #include "cmus/communicator.h"
 #include "cmus/file.h"
@@ -33,21 +32,10 @@ static cmus_status pack(const cmus_communicator *communicator, bool several, con
     return cmus_pack_run(communicator, options);
 }
 
-/* MPI is started for several ranks only: alone, the program works without it. */
-static cmus_communicator begin_ranks(bool several, int *argc, char ***argv) {
-    if (!several)
-        return (cmus_communicator){.rank = 0, .ranks = 1};
-    cmus_communicator communicator = cmus_communicator_begin(argc, argv, "cmus-pack");
-    int threads = cmus_threads_per_rank();
-    if (!getenv("OMP_NUM_THREADS"))
-        omp_set_num_threads(threads);
-    return communicator;
-}
-
 int main(int argc, char **argv) {
     cmus_program_begin("cmus-pack");
-    bool several = cmus_launched_as_several();
-    cmus_communicator communicator = begin_ranks(several, &argc, &argv);
+    bool several;
+    cmus_communicator communicator = cmus_launch_begin(&argc, &argv, "cmus-pack", &several);
     cmus_pack_options options;
     cmus_pack_options_parse(communicator.rank, argc, argv, &options);
     const char *folder = options.verify     ? options.verify

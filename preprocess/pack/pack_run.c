@@ -60,17 +60,6 @@ static cmus_status begin(run *self) {
     return find_cases(self);
 }
 
-/* A text of rank 0 on every rank; free with cmus_free(). */
-static char *share_text(const cmus_communicator *communicator, const char *text) {
-    size_t size = text ? strlen(text) + 1 : 0;
-    cmus_broadcast(communicator, &size, sizeof size, 0);
-    char *own = cmus_allocate(size, 1);
-    if (communicator->rank == 0)
-        memcpy(own, text, size);
-    cmus_broadcast(communicator, own, size, 0);
-    return own;
-}
-
 static cmus_status prepare(run *self, const char *scratch) {
     const cmus_pack_options *options = self->options;
     size_t continued = 0;
@@ -129,7 +118,8 @@ static const char *const further[] = {"findings.csv", "rejected.csv"};
 
 static cmus_status build(run *self, int *shards) {
     const cmus_pack_options *options = self->options;
-    char *made = cmus_pack_options_describe(options), *folder = share_text(self->communicator, self->folder.partial);
+    char *made = cmus_pack_options_describe(options),
+         *folder = cmus_broadcast_text(self->communicator, self->folder.partial);
     cmus_build_options how = {.image_size = options->image_size,
                               .shard_mb = options->shard_mb,
                               .compression = options->compression,
@@ -175,7 +165,7 @@ static cmus_status steps(run *self) {
     bool first = communicator->rank == 0;
     CMUS_TRY(cmus_agree(communicator, first ? begin(self) : CMUS_OK));
     cmus_case_list_broadcast(communicator, &self->list);
-    char *scratch = share_text(communicator, self->folder.scratch);
+    char *scratch = cmus_broadcast_text(communicator, self->folder.scratch);
     int shards = 0;
     if (communicator->ranks > 1)
         cmus_output_folder_join(scratch);

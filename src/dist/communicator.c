@@ -48,6 +48,17 @@ void cmus_broadcast(const cmus_communicator *communicator, void *data, size_t si
     end_wait(began);
 }
 
+char *cmus_broadcast_text(const cmus_communicator *communicator, const char *text) {
+    bool root = communicator->rank == 0;
+    size_t size = root ? strlen(text) + 1 : 0;
+    cmus_broadcast(communicator, &size, sizeof size, 0);
+    char *own = cmus_allocate(size, 1);
+    if (root)
+        memcpy(own, text, size);
+    cmus_broadcast(communicator, own, size, 0);
+    return own;
+}
+
 /* Rank 0's part of cmus_gather_bytes: sizes of all ranks are known; returns the displacements for MPI_Gatherv. */
 static int *displacements(const int *sizes, int ranks, size_t *total) {
     int *begins = cmus_allocate((size_t)ranks, sizeof(int));

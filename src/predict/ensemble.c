@@ -12,11 +12,10 @@
 
 #define WEIGHTS "weights.safetensors"
 
-static cmus_status add_file(cmus_ensemble *ensemble, const char *path) {
+static void add_file(cmus_ensemble *ensemble, const char *path) {
     ensemble->members =
         cmus_grow(ensemble->members, &ensemble->capacity, (size_t)ensemble->count + 1, sizeof *ensemble->members);
     ensemble->members[ensemble->count++].path = cmus_copy_string(path);
-    return CMUS_OK;
 }
 
 /* FOLDER/NAME, if it is a file: adds it. */
@@ -78,8 +77,10 @@ static cmus_status add_run(cmus_ensemble *ensemble, const char *run) {
 }
 
 static cmus_status add_path(cmus_ensemble *ensemble, const char *path) {
-    if (!cmus_folder_exists(path))
-        return add_file(ensemble, path);
+    if (!cmus_folder_exists(path)) {
+        add_file(ensemble, path);
+        return CMUS_OK;
+    }
     if (add_if_there(ensemble, path, WEIGHTS) || add_if_there(ensemble, path, "final/" WEIGHTS))
         return CMUS_OK;
     return add_run(ensemble, path);

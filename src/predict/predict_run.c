@@ -1,5 +1,4 @@
 /* The course of cmus-predict: open, share out, predict, explain, write. */
-#include <math.h>
 #include <string.h>
 
 #include "cmus/gemm.h"
@@ -146,23 +145,13 @@ static cmus_status agree_on_failures(prediction_run *run) {
     return failed < cases ? CMUS_OK : cmus_fail(CMUS_ERROR_DATA, "none of the %d cases can be read", cases);
 }
 
-/* Collective. OUT.partial/explain; free with cmus_free(). */
-static char *explain_folder(const prediction_run *run, const cmus_output_folder *out) {
-    char *path = run->communicator->rank == 0 ? cmus_path_join(out->partial, "explain") : NULL;
-    size_t size = path ? strlen(path) + 1 : 0;
-    cmus_broadcast(run->communicator, &size, sizeof size, 0);
-    char *own = cmus_allocate(size, 1);
-    if (path)
-        memcpy(own, path, size);
-    cmus_broadcast(run->communicator, own, size, 0);
-    cmus_free(path);
-    return own;
-}
-
 /* Collective. */
 static cmus_status explain(prediction_run *run, const cmus_output_folder *out) {
-    char *folder = explain_folder(run, out);
-    cmus_status status = run->communicator->rank == 0 ? cmus_folder_make(folder) : CMUS_OK;
+    bool first = run->communicator->rank == 0;
+    char *path = first ? cmus_path_join(out->partial, "explain") : NULL;
+    char *folder = cmus_broadcast_text(run->communicator, path);
+    cmus_free(path);
+    cmus_status status = first ? cmus_folder_make(folder) : CMUS_OK;
     status = cmus_agree(run->communicator, status);
     if (status == CMUS_OK)
         status = cmus_agree(run->communicator, cmus_explained_write(run, folder));

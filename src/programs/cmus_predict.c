@@ -238,14 +238,8 @@ int main(int argc, char **argv) {
     cmus_stop_listen();
     cmus_stop_listen_interrupt();
     cmus_program_begin("cmus-predict");
-    bool several = cmus_launched_as_several();
-    cmus_communicator communicator = {.rank = 0, .ranks = 1};
-    if (several) {
-        communicator = cmus_communicator_begin(&argc, &argv, "cmus-predict");
-        int threads = cmus_threads_per_rank();
-        if (!getenv("OMP_NUM_THREADS"))
-            omp_set_num_threads(threads);
-    }
+    bool several;
+    cmus_communicator communicator = cmus_launch_begin(&argc, &argv, "cmus-predict", &several);
     arguments given = {0};
     cmus_program_parse(&parser, ARGP_IN_ORDER, communicator.rank, argc, argv, &given);
     cmus_log_quiet(given.quiet);

@@ -128,13 +128,6 @@ static const struct argp parser = {
            "goes on from there. Exit code: 0 done, 1 failed, 2 wrong usage, 3 a rank or host was lost or a defect, 75 "
            "stopped by a signal."};
 
-/* All threads that this rank may have, unless the user said otherwise. */
-static void set_threads(void) {
-    int threads = cmus_threads_per_rank();
-    if (!getenv("OMP_NUM_THREADS"))
-        omp_set_num_threads(threads);
-}
-
 static cmus_status train(const cmus_communicator *communicator, const arguments *given) {
     cmus_config config;
     cmus_status status = cmus_config_read(given->train.config, given->overrides, given->override_count, &config);
@@ -150,7 +143,7 @@ int main(int argc, char **argv) {
     arguments given = {0};
     cmus_program_parse(&parser, 0, communicator.rank, argc, argv, &given);
     cmus_log_quiet(given.quiet);
-    set_threads();
+    cmus_launch_threads();
     cmus_status status = train(&communicator, &given);
     cmus_free(given.overrides);
     int code = communicator.rank == 0 ? cmus_program_end(status) : 0; /* all ranks hold the same message */
