@@ -7,7 +7,9 @@
 #include "cmus/memory.h"
 #include "cmus/run_identity.h"
 #include "cmus/weight_plan.h"
+#include "cmus/weight_tools.h"
 #include "cmus/weights.h"
+#include "cmus/weights_config.h"
 #include "image_recipe_text.h"
 
 #define WEIGHTS "weights.safetensors"
@@ -77,45 +79,12 @@ static cmus_status add_run(cmus_ensemble *ensemble, const char *run) {
 }
 
 static cmus_status add_path(cmus_ensemble *ensemble, const char *path) {
-    if (!cmus_folder_exists(path)) {
-        add_file(ensemble, path);
-        return CMUS_OK;
-    }
-    if (add_if_there(ensemble, path, WEIGHTS) || add_if_there(ensemble, path, "final/" WEIGHTS))
-        return CMUS_OK;
-    return add_run(ensemble, path);
-}
-
-/* The folder of a path; free with cmus_free(). */
-static char *folder_of(const char *path) {
-    const char *slash = strrchr(path, '/');
-    return slash ? cmus_format_string("%.*s", slash == path ? 1 : (int)(slash - path), path) : cmus_copy_string(".");
-}
-
-/* A file beside the folder of a fold's weights, as config.yaml is beside final/; "" if they are none. Free with
- * cmus_free(). */
-static char *beside(const cmus_member *member, const char *name) {
-    const char *slash = strrchr(member->path, '/');
-    if (strcmp(slash ? slash + 1 : member->path, WEIGHTS) != 0)
-        return cmus_copy_string("");
-    char *folder = folder_of(member->path), *path = cmus_format_string("%s/../%s", folder, name);
-    cmus_free(folder);
-    return path;
-}
-
-/* The configuration that a file brings along: in its metadata, or beside its folder. *brought: there is one. */
-static cmus_status own_config(const cmus_member *member, const char *metadata, cmus_config *config, bool *brought) {
-    char *name = cmus_format_string("%s, %s", member->path, CMUS_METADATA_CONFIG),
-         *path = beside(member, "config.yaml");
-    *brought = metadata || cmus_file_exists(path);
-    cmus_status status = CMUS_OK;
-    if (metadata)
-        status = cmus_config_parse(metadata, name, NULL, 0, config);
-    else if (*brought)
-        status = cmus_config_read(path, NULL, 0, config);
-    cmus_free(path);
-    cmus_free(name);
-    return status;
+    char *file;
+    if (cmus_weights_locate(path, &file) != CMUS_OK)
+        return add_run(ensemble, path);
+    add_file(ensemble, file);
+    cmus_free(file);
+    return CMUS_OK;
 }
 
 /* What the file says of its network stands: classes in another order would be other diagnoses. What is given may change
@@ -131,10 +100,11 @@ static cmus_status check_given(const cmus_member *member, const cmus_config *own
 }
 
 /* The configuration with the overrides. */
-static cmus_status settle_config(const cmus_ensemble_options *options, cmus_member *member, const char *metadata) {
+static cmus_status settle_config(const cmus_ensemble_options *options, cmus_member *member,
+                                 const cmus_state_dict *dict) {
     cmus_config own, given;
     bool brought;
-    CMUS_TRY(own_config(member, metadata, &own, &brought));
+    CMUS_TRY(cmus_weights_config_read(dict, &own, &brought, NULL));
     if (!brought && !options->config)
         return cmus_fail(CMUS_ERROR_CONFIG,
                          "%s: does not say what network it is of; name its configuration by --config", member->path);
@@ -163,7 +133,7 @@ static cmus_status read_config(const cmus_ensemble_options *options, cmus_member
     const char *images = cmus_state_dict_metadata(dict, CMUS_METADATA_IMAGES);
     if (images)
         member->images = cmus_copy_string(images);
-    cmus_status status = settle_config(options, member, cmus_state_dict_metadata(dict, CMUS_METADATA_CONFIG));
+    cmus_status status = settle_config(options, member, dict);
     cmus_state_dict_close(dict);
     CMUS_TRY(status);
     cmus_config_hash(&member->config, member->config_hash);
@@ -177,7 +147,7 @@ static cmus_status read_config(const cmus_ensemble_options *options, cmus_member
 
 /* What run.json beside the fold's weights tells; nothing if it is not there. */
 static void read_record(cmus_member *member) {
-    char *path = beside(member, "run.json");
+    char *path = cmus_weights_beside(member->path, "run.json");
     json_t *record = NULL;
     if (cmus_file_exists(path) && cmus_json_read(path, &record) == CMUS_OK) {
         const char *hash = json_string_value(json_object_get(record, "dataset_hash"));
@@ -197,6 +167,12 @@ static void read_record(cmus_member *member) {
     }
     json_decref(record);
     cmus_free(path);
+}
+
+/* The folder of a path; free with cmus_free(). */
+static char *folder_of(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash ? cmus_format_string("%.*s", slash == path ? 1 : (int)(slash - path), path) : cmus_copy_string(".");
 }
 
 /* The file's SHA-256, which its folder's manifest must have, if there is one. */

@@ -5,6 +5,7 @@
 #include "cmus/memory.h"
 #include "cmus/state_dict.h"
 #include "cmus/weight_tools.h"
+#include "cmus/weights_config.h"
 #include "trainer_internal.h"
 
 _Static_assert((int)CMUS_IMAGE_TEM == (int)CMUS_TEM && (int)CMUS_IMAGE_OM == (int)CMUS_OM &&
@@ -108,11 +109,11 @@ static cmus_status look_at_init(cmus_trainer *trainer) {
     CMUS_TRY(cmus_weights_locate(trainer->options->init, &trainer->init));
     cmus_state_dict *dict;
     CMUS_TRY(cmus_state_dict_open(trainer->init, &dict));
-    const char *metadata = cmus_state_dict_metadata(dict, CMUS_METADATA_CONFIG);
     cmus_config own;
-    cmus_status status = metadata ? cmus_config_parse(metadata, trainer->init, NULL, 0, &own) : CMUS_OK;
+    bool found;
+    cmus_status status = cmus_weights_config_read(dict, &own, &found, NULL);
     trainer->init_other_classes =
-        status == CMUS_OK && metadata && own.class_count && !cmus_config_same_classes(&own, trainer->config);
+        status == CMUS_OK && found && own.class_count && !cmus_config_same_classes(&own, trainer->config);
     cmus_state_dict_close(dict);
     return status;
 }
