@@ -159,8 +159,8 @@ predict --weights $one memory_gib=2 --data data
 cmp own/predictions.csv shards/predictions.csv || fail "other bytes"
 name=leftovers # of a killed run
 mkdir -p leftovers.partial/explain && touch leftovers.partial/explain/old.html leftovers.partial/rejected.csv
-predict --weights $one --data data --fold 0
-if [ -e leftovers/explain ] || [ -e leftovers/rejected.csv ]; then fail "they are in the results"; fi
+predict --weights $one --data data --fold 0 --explain
+if [ -e leftovers/explain/old.html ] || [ -e leftovers/rejected.csv ]; then fail "they are in the results"; fi
 name=overflow
 python3 - $one huge.safetensors << 'END' || fail "no damaged weights"
 import json, struct, sys

@@ -266,6 +266,19 @@ static void what_does_not_belong_is_refused(void) {
     file = file_of_torchvision(net);
     source_of(file, "features.0.0.bias")->data = not_finite;
     check_refused(file, net, "'features.0.0.bias' holds -inf at place 2", "");
+    static float huge[529]; /* a table of window 12, of stripes two wide that a bicubic curve overshoots */
+    for (int i = 0; i < 529; i++)
+        huge[i] = (i % 23 + 1) / 2 % 2 ? 3.3e38f : -3.3e38f;
+    file = file_of_torchvision(net);
+    source_of(file, "features.1.0.attn.relative_position_bias_table")->shape[0] = 529;
+    source_of(file, "features.1.0.attn.relative_position_bias_table")->data = huge;
+    check_refused(file, net, "'features.1.0.attn.relative_position_bias_table' holds", "weights must be finite");
+    file = file_of_torchvision(net);
+    put(file, "absolute_pos_embed");
+    check_refused(file, net, "'absolute_pos_embed'", "absolute position embeddings");
+    file = file_of_torchvision(net);
+    put(file, "norm.extra");
+    check_refused(file, net, "'norm.extra' has no place", "");
     file = make_file();
     put(file, "model.encoder.layers.0.attention.self.query.weight");
     check_refused(file, net, "Hugging Face", "");
